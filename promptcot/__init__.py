@@ -1,3 +1,3 @@
-"""promptcot: from a concept graph to verified, curriculum-ordered reasoning data, and a model trained on it."""
+"""From a concept graph to verified, curriculum-ordered reasoning data, and a model trained on it."""
 
 __version__ = "0.1.0"
