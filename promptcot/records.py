@@ -188,6 +188,15 @@ class Difficulty(Record, frozen=True):
     measures: dict[str, float] = msgspec.field(default_factory=dict)
 
 
+class Candidate(Record, frozen=True):
+    """All that is known of a problem when the filters decide about it."""
+
+    problem: Problem
+    judgements: tuple[Judgement, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    difficulty: Difficulty | None = None
+
+
 class Verdict(Record, frozen=True):
     """Keep a problem or drop it: by which rule, on what measure. A rejection is data.
 
