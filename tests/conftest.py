@@ -1,0 +1,22 @@
+"""What every test shares: where real data may be found, and quiet, equal conditions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of real benchmark and concept files; they are not part of the project.
+
+    Looked for at PROMPTCOT_DATA, else beside the checkout in ``shared/data``.
+    """
+    folder = Path(os.environ.get("PROMPTCOT_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set PROMPTCOT_DATA to run this test")
+    return folder
