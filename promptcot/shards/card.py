@@ -1,0 +1,127 @@
+"""The dataset card: a README.md that tells people what the data are, and `datasets` where they lie."""
+
+from __future__ import annotations
+
+import yaml
+
+from promptcot.shards.manifest import HELD_OUT, Manifest, PhaseFiles
+
+NAME = "README.md"
+
+
+def card(manifest: Manifest) -> str:
+    """The card of a run: YAML front matter with a configuration for each phase, then prose and tables."""
+    front = yaml.safe_dump(_front_matter(manifest), sort_keys=False, allow_unicode=True)
+    parts = [
+        f"---\n{front}---",
+        _introduction(manifest),
+        _phases(manifest),
+        _columns(),
+        _making(manifest),
+        _contamination(manifest),
+        _reproducing(manifest),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _front_matter(manifest: Manifest) -> dict[str, object]:
+    return {
+        "pretty_name": f"{manifest.graph} problems",
+        "language": ["en"],
+        "task_categories": ["text-generation"],
+        "tags": ["synthetic", "reasoning", "curriculum", "promptcot"],
+        "size_categories": [_size(manifest.accepted)],
+        "configs": [_configuration(phase, index) for index, phase in enumerate(manifest.every_phase())],
+    }
+
+
+def _configuration(phase: PhaseFiles, index: int) -> dict[str, object]:
+    split = "test" if phase.name == HELD_OUT else "train"
+    entry: dict[str, object] = {
+        "config_name": phase.name,
+        "data_files": [{"split": split, "path": f"data/{phase.name}/part-*.parquet"}],
+    }
+    return entry | ({"default": True} if index == 0 else {})
+
+
+def _size(rows: int) -> str:
+    edges = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M")]
+    return next((name for edge, name in edges if rows < edge), "n>1M")
+
+
+def _introduction(manifest: Manifest) -> str:
+    return (
+        f"# {manifest.accepted:,} problems from the concept graph `{manifest.graph}`\n\n"
+        "Each row is a problem with a worked solution and an answer that was checked, its measured\n"
+        "difficulty, and its place in a curriculum. Made with promptcot.\n\n"
+        "```python\nfrom datasets import load_dataset\n\n"
+        f'easy = load_dataset("path/to/this/folder", "{manifest.phases[0].name}", split="train")\n```'
+    )
+
+
+def _phases(manifest: Manifest) -> str:
+    rows = [(phase.name, "train", phase.rows) for phase in manifest.phases]
+    rows.append((HELD_OUT, "test", manifest.held_out.rows))
+    lines = [f"| `{name}` | {split} | {count:,} |" for name, split, count in rows]
+    tiers = ", ".join(f"tier {tier}: {count:,}" for tier, count in manifest.tiers.items())
+    domains = ", ".join(f"{_plain(name) or 'none'}: {count:,}" for name, count in manifest.domains.items())
+    return (
+        "## Phases\n\n| configuration | split | rows |\n|---|---|---:|\n"
+        + "\n".join(lines)
+        + f"\n\nDifficulty: {tiers}.  \nDomains: {domains}."
+    )
+
+
+def _columns() -> str:
+    return (
+        "## Columns\n\n"
+        "`prompt` is what a model is given and `completion` what it is to produce; `answer` is the bare\n"
+        "final answer, compared as `answer_kind` says (`code` by running `tests`). `difficulty` runs from 0\n"
+        "to 1 and `tier` from 1 up; `measures` holds what the difficulty was computed from. `concepts`,\n"
+        "`domain` and `level` are what the problem was asked to be made of, `rationale` is the plan its\n"
+        "author gave, `structure` is equal for problems that differ in numbers and words alone, `author` is\n"
+        "the model and `recipe` the recipe it was made from."
+    )
+
+
+def _making(manifest: Manifest) -> str:
+    stages = [f"| {stage.name} | {stage.entered:,} | {stage.kept:,} |" for stage in manifest.funnel]
+    reasons = [
+        f"- {row.stage}: {_plain(row.reason)} ({row.count:,})" for row in manifest.rejections if row.count
+    ]
+    dropped = "\n\nWhat was dropped, and why:\n\n" + "\n".join(reasons) if reasons else ""
+    return (
+        f"## How it was made\n\n{manifest.asked:,} recipes were asked for, {manifest.accepted:,} problems "
+        "were accepted.\n\n| stage | entered | kept |\n|---|---:|---:|\n" + "\n".join(stages) + dropped
+    )
+
+
+def _contamination(manifest: Manifest) -> str:
+    certificate = manifest.certificates.get("contamination")
+    if certificate is None:
+        return "## Contamination\n\nNot checked against any benchmark."
+    files = certificate.get("files", [])
+    if not files:
+        return "## Contamination\n\nNot checked: no benchmark files were given."
+    lines = [f"| {_plain(f['name'])} | {f['items']:,} | `{f['sha256']}` |" for f in files]
+    dropped = certificate.get("dropped", {})
+    what = ", ".join(f"{_plain(name)}: {count:,}" for name, count in dropped.items()) or "nothing"
+    return (
+        f"## Contamination\n\nChecked by overlaps of {certificate['ngram']} words and by fuzzy containment\n"
+        f"({certificate['containment']:g} of a benchmark item's text) against these files. "
+        f"Dropped: {what}.\n\n"
+        "| file | items | sha256 |\n|---|---:|---|\n" + "\n".join(lines)
+    )
+
+
+def _reproducing(manifest: Manifest) -> str:
+    sources = [f"- {_plain(name)}: `{_plain(value)}`" for name, value in manifest.sources.items()]
+    return (
+        f"## Made with\n\npromptcot {manifest.promptcot}, seed {manifest.seed}, "
+        f"config `{manifest.config}`:\n\n" + "\n".join(sources)
+    )
+
+
+def _plain(text: str) -> str:
+    """Text of a stranger's as one line that means nothing to Markdown or HTML."""
+    return "".join(c if c.isalnum() or c in " .,:;_-+=()#@" else "/" if c in "/\\" else "?" for c in text)
