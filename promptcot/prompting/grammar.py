@@ -14,6 +14,12 @@ from jinja2 import nodes
 BUDGET = "__budget"
 CHARGE = "__charge"
 
+ALLOWED_FILTERS = (
+    *("capitalize", "default", "first", "int", "join", "last", "length"),
+    *("lower", "round", "sort", "title", "trim", "upper"),
+)
+"""None of them can make a text much longer than what it is given."""
+
 _MAX_SEPARATOR = 16
 _MAX_DEPTH = 60
 
@@ -105,6 +111,12 @@ def _check_filter(node: nodes.Filter) -> None:
     given = [*node.args, *(keyword.value for keyword in node.kwargs)]
     if node.node is None or node.dyn_args or node.dyn_kwargs:
         raise GrammarError("a filter block is not allowed in a template", node.lineno)
+    if node.name not in ALLOWED_FILTERS:
+        raise GrammarError(
+            f"there is no filter {node.name!r} in a template",
+            node.lineno,
+            f"use one of {', '.join(ALLOWED_FILTERS)}",
+        )
     if node.name == "default":
         return
     if not all(isinstance(value, nodes.Const) for value in given):

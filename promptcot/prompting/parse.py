@@ -147,7 +147,8 @@ def parse_answer(text: str) -> str | None:
     answers = [section for section in tagged if section.name == "answer" and section.closed]
     answer: str | None
     if answers and (not boxes or answers[-1].start + len(answers[-1].text) > boxes[-1][0]):
-        answer = tags.clean(answers[-1].text)
+        inner = tags.boxed(answers[-1].text)
+        answer = inner[-1][1] if inner else tags.clean(answers[-1].text)
     elif boxes:
         answer = tags.unescape(boxes[-1][1])
     else:
@@ -301,7 +302,7 @@ def _bare(answer: str) -> str:
                 break
         if text == before:
             break
-    return text
+    return text if text.strip("$ ") else ""
 
 
 def _last_line(text: str) -> str | None:

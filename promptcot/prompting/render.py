@@ -210,12 +210,6 @@ def _remedy(error: Exception) -> str:
     return "give the template every variable that it names" if isinstance(error, UndefinedError) else ""
 
 
-_FILTERS = (
-    *("capitalize", "default", "first", "int", "join", "last", "length"),
-    *("lower", "round", "sort", "title", "trim", "upper"),
-)
-
-
 class _Environment(ImmutableSandboxedEnvironment):
     """The sandbox: only the filters below, no globals, every value escaped and paid for."""
 
@@ -229,7 +223,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self.filters = {name: FILTERS[name] for name in _FILTERS} | {grammar.CHARGE: _charge}
+        self.filters = {name: FILTERS[name] for name in grammar.ALLOWED_FILTERS} | {grammar.CHARGE: _charge}
         self.globals.clear()
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
