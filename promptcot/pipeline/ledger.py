@@ -135,7 +135,7 @@ class Ledger:
         self._open_batch.decisions.append(tuple(values))
         self._wake()
 
-    def setmeta(self, values: dict[str, Any]) -> None:
+    def set_meta(self, values: dict[str, Any]) -> None:
         """Adds named values, as JSON, to the next commit."""
         self._open_batch.meta.update({key: to_json(value) for key, value in values.items()})
         self._wake()
