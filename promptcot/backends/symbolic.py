@@ -1,0 +1,241 @@
+"""The embedded symbolic backend: every role without a model, and right by construction.
+
+It answers the same prompts in the same tags as a language model would. As an author it
+makes what the prompt's recipe asks for; as a judge, solver, student or extractor it knows nothing
+but the text of the message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import re
+import time
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
+from typing import Any, Literal
+
+from pydantic import Field
+
+from promptcot.config import Execution, Settings, validate
+from promptcot.errors import BackendError, ParseError
+from promptcot.prompting import tags
+from promptcot.records import Completion, Prompt
+from promptcot.seeding import fingerprint, rng
+from promptcot.symbolic.engine import Engine, count_tokens
+from promptcot.symbolic.library import library
+
+BATCH = 32
+"""Prompts that travel to a worker process together."""
+MODEL = "symbolic-1"
+"""Changes whenever the engine's output for equal recipes does."""
+
+_LEVEL = re.compile(r"level (\d{1,2}) of 10")
+_ITEM = re.compile(r"^[-*]\s+([^:\n]+)", re.MULTILINE)
+
+
+class Options(Settings):
+    """Options of a symbolic backend.
+
+    Attributes:
+        skin: How problems are told; ``mixed`` draws one of those in `mix` for each problem.
+        distractors: Statements that nothing needs; by default as many as fit the level.
+        extra: Operations beyond the recipe's concepts; by default as many as fit the level.
+        max_leaf: Largest given integer, `max_value` largest magnitude of any value, `max_items`
+            longest list given; by default what fits the level.
+        paths: Python files with concepts of your own (run as code).
+    """
+
+    skin: Literal["letters", "canonical", "mixed"] = "mixed"
+    mix: tuple[Literal["letters", "canonical"], ...] = ("letters",)
+    distractors: int | None = Field(None, ge=0, le=20)
+    extra: int | None = Field(None, ge=0, le=60)
+    max_leaf: int | None = Field(None, ge=4, le=10**6)
+    max_value: int | None = Field(None, ge=9, le=10**9)
+    max_items: int | None = Field(None, ge=3, le=40)
+    paths: tuple[str, ...] = ()
+
+
+def open_symbolic(name: str, options: Mapping[str, Any], execution: Execution) -> SymbolicBackend:
+    """The factory named by the entry point ``symbolic`` of ``promptcot.backends``."""
+    return SymbolicBackend(name, validate(Options, options, where=f"backends.{name}"), execution)
+
+
+class SymbolicBackend:
+    """A `Backend` that answers from the symbolic engine.
+
+    With more than one worker, prompts are gathered and sent to a pool of processes in batches;
+    every answer depends on its prompt alone, so the number of workers changes nothing.
+    """
+
+    model = MODEL
+
+    def __init__(self, name: str, options: Options, execution: Execution) -> None:
+        self.name, self.options = name, options
+        answer = Answerer.of(options)  # a mistake in a concept file shows here, not in a worker
+        self.identity = (
+            f"symbolic/{MODEL}/{fingerprint(options.model_dump_json(), answer.library_hash, size=8)}"
+        )
+        self._workers = execution.workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._waiting: list[tuple[Prompt, asyncio.Future[Completion]]] = []
+        self._batches: set[asyncio.Task[None]] = set()
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        """Answers one prompt.
+
+        Raises:
+            ConfigError: The recipe names a concept that the engine does not have.
+            VerificationError: A problem failed its checks (a defect of a concept).
+            BackendError: A worker process died.
+        """
+        if self._workers == 1:
+            await asyncio.sleep(0)
+            return answer(self.name, self.options, prompt)
+        future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+        self._waiting.append((prompt, future))
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._flush)
+        return await future
+
+    async def close(self) -> None:
+        """Stops the worker processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def _flush(self) -> None:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
+        waiting, self._waiting = self._waiting, []
+        size = max(1, min(BATCH, -(-len(waiting) // self._workers)))
+        for start in range(0, len(waiting), size):
+            task = asyncio.ensure_future(self._batch(waiting[start : start + size]))
+            self._batches.add(task)
+            task.add_done_callback(self._batches.discard)
+
+    async def _batch(self, batch: list[tuple[Prompt, asyncio.Future[Completion]]]) -> None:
+        assert self._pool is not None
+        try:
+            results = await asyncio.get_running_loop().run_in_executor(
+                self._pool, answer_batch, self.name, self.options, [prompt for prompt, _ in batch]
+            )
+        except (BrokenProcessPool, RuntimeError) as error:
+            failure = BackendError(
+                f"backend {self.name!r}: a worker process died ({error})",
+                remedy="run again with one worker, or with more memory",
+            )
+            results = [failure] * len(batch)
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+
+def answer_batch(name: str, options: Options, prompts: list[Prompt]) -> list[Completion | Exception]:
+    """Answers several prompts; an error takes the place of its answer."""
+    results: list[Completion | Exception] = []
+    for prompt in prompts:
+        try:
+            results.append(answer(name, options, prompt))
+        except Exception as error:
+            results.append(error)
+    return results
+
+
+def answer(name: str, options: Options, prompt: Prompt) -> Completion:
+    """Answers one prompt in this process."""
+    started = time.perf_counter()
+    text = Answerer.of(options).text(prompt)
+    return Completion(
+        prompt_id=prompt.id,
+        text=text,
+        finish_reason="stop",
+        input_tokens=sum(count_tokens(message.content) for message in prompt.messages),
+        output_tokens=count_tokens(text),
+        backend=name,
+        model=MODEL,
+        latency_s=time.perf_counter() - started,
+    )
+
+
+class Answerer:
+    """The engine behind prompts and tags."""
+
+    def __init__(self, options: Options) -> None:
+        concepts = library(options.paths)
+        self.options, self.engine = options, Engine(concepts)
+        self.library_hash = fingerprint(*(f"{c.id}{c.phrases}{c.symbol}" for c in concepts.values()))
+
+    @staticmethod
+    @lru_cache(maxsize=8)
+    def of(options: Options) -> Answerer:
+        """The answerer for these options, made once a process."""
+        return Answerer(options)
+
+    def text(self, prompt: Prompt) -> str:
+        """The completion of a prompt."""
+        if prompt.role == "author":
+            return self._author(prompt)
+        parts = _parts(prompt)
+        if prompt.role == "judge":
+            return self._judge(parts, prompt)
+        statement = parts.get("problem", "")
+        if prompt.role == "extractor":
+            found = [f"{c.name}: {c.description.splitlines()[0]}" for c in self.engine.find(statement)]
+            return _tag("concepts", "\n".join(found))
+        try:
+            result, steps = self.engine.solve(statement)
+        except ParseError as error:
+            return f"This problem is beyond the symbolic engine: {error}"
+        return "\n".join([*steps, f"\\boxed{{{result}}}"])
+
+    def _author(self, prompt: Prompt) -> str:
+        options = self.options
+        skin = options.skin
+        if skin == "mixed":
+            draw = rng(prompt.recipe.seed, "symbolic", "skin", prompt.sample)
+            skin = draw.choice(options.mix)
+        try:
+            draft = self.engine.author(
+                prompt.recipe, skin=skin, sample=prompt.sample, distractors=options.distractors,
+                extra=options.extra, max_leaf=options.max_leaf, max_value=options.max_value,
+                max_items=options.max_items,
+            )  # fmt: skip
+        except ParseError as error:
+            return f"There is no such problem: {error}"
+        parts = (("rationale", draft.rationale), ("problem", draft.statement))
+        return "\n".join(
+            _tag(*part) for part in (*parts, ("solution", draft.solution), ("answer", draft.answer))
+        )
+
+    def _judge(self, parts: Mapping[str, str], prompt: Prompt) -> str:
+        text = "\n".join(message.content for message in prompt.messages if message.role == "user")
+        level = _LEVEL.search(text)
+        names = [name.strip() for name in _ITEM.findall(parts.get("concepts", ""))]
+        opinion = self.engine.judge(
+            parts.get("problem", ""), parts.get("answer", ""), names, int(level[1]) if level else 5
+        )
+        blocks = [_tag("ratings", "\n".join(f"{name}: {rating}" for name, rating in opinion.ratings.items()))]
+        if opinion.measures:
+            lines = "\n".join(f"{name}: {value:g}" for name, value in opinion.measures.items())
+            blocks += [_tag("measures", lines), _tag("structure", opinion.structure)]
+        return "\n".join([*blocks, _tag("comment", opinion.comment or "none")])
+
+
+def _parts(prompt: Prompt) -> dict[str, str]:
+    """The tagged parts of the last user message."""
+    users = [message.content for message in prompt.messages if message.role == "user"]
+    found = tags.scan(users[-1]) if users else []
+    return {section.name: tags.clean(section.text) for section in found if section.closed}
+
+
+def _tag(name: str, content: str) -> str:
+    escaped = content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<{name}>\n{escaped}\n</{name}>"
