@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ def number(name, options, execution):
 
 
 @pytest.fixture(autouse=True)
-def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package with plugins, installed as packages are: by its metadata on the path."""
     info = tmp_path / "echo_plugin-1.0.dist-info"
     info.mkdir()
@@ -42,7 +41,6 @@ def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     (tmp_path / "echo_backend.py").write_text(ECHO)
     monkeypatch.syspath_prepend(tmp_path)
-    yield
 
 
 def test_a_backend_is_opened_by_its_kind_with_its_options() -> None:
