@@ -48,7 +48,6 @@ _KEYS = {
     "dt_min": "time_step_min",
     "dt_max": "time_step_max",
     "dt_floor": "time_step_floor",
-    "rescale_prenorm_residual": "rescale_prenorm_residual",
 }
 # What transformers assumes where a config leaves a key out.
 _HF_DEFAULTS: dict[str, Any] = {
@@ -56,7 +55,7 @@ _HF_DEFAULTS: dict[str, Any] = {
     "num_hidden_layers": 64, "layer_norm_epsilon": 1e-5, "expand": 2, "conv_kernel": 4, "n_groups": 8,
     "use_bias": False, "use_conv_bias": True, "initializer_range": 0.1, "residual_in_fp32": True,
     "time_step_min": 0.001, "time_step_max": 0.1, "time_step_floor": 1e-4, "chunk_size": 256,
-    "rescale_prenorm_residual": False, "tie_word_embeddings": False,
+    "tie_word_embeddings": False,
 }  # fmt: skip
 
 
@@ -97,6 +96,8 @@ def to_hf_config(config: ModelConfig, tokens: SpecialTokens, *, dtype: str = "fl
         "num_heads": config.nheads,
         "intermediate_size": config.d_inner,
         "hidden_act": "silu",
+        # Where this is true, transformers 5 draws out_proj anew after it has loaded the weights.
+        "rescale_prenorm_residual": False,
         "rms_norm": True,
         "norm_before_gate": False,
         "time_step_rank": -(-config.d_model // 16),

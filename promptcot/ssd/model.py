@@ -62,7 +62,6 @@ class ModelConfig(Settings):
         residual_in_fp32: Whether the residual stream is kept in float32 whatever the weights are.
         dt_min: Lowest step size at initialization, `dt_max` the highest, `dt_floor` the clamp.
         dt_limit: Clamp of the step size at every token; the upper end None is no limit.
-        rescale_prenorm_residual: Whether ``out_proj`` starts smaller by the root of `n_layers`.
     """
 
     vocab_size: int = Field(ge=1)
@@ -84,7 +83,6 @@ class ModelConfig(Settings):
     dt_max: float = Field(0.1, gt=0)
     dt_floor: float = Field(1e-4, gt=0)
     dt_limit: tuple[float, float | None] = (0.0, None)
-    rescale_prenorm_residual: bool = True
 
     @model_validator(mode="after")
     def _heads_fit(self) -> ModelConfig:
@@ -135,7 +133,6 @@ PRESETS: dict[str, dict[str, int | bool]] = {
         "n_layers": 64,
         "ngroups": 8,
         "tie_embeddings": False,
-        "rescale_prenorm_residual": False,
     },
 }
 
@@ -412,8 +409,9 @@ def init_weights(model: Mamba2LM, seed: int) -> Mamba2LM:
     """Initializes as published with Mamba-2, every parameter from the seed and its own name.
 
     Embeddings and an untied head are normal with `initializer_range`; projections and convolutions
-    uniform in one over the root of their fan-in; A uniform in [1, 16]; the step sizes log-uniform in
-    [`dt_min`, `dt_max`] through the inverse of the softplus; D and the norms are one.
+    uniform in one over the root of their fan-in, ``out_proj`` smaller by the root of `n_layers`; A
+    uniform in [1, 16]; the step sizes log-uniform in [`dt_min`, `dt_max`] through the inverse of
+    the softplus; D and the norms are one.
     """
     config = model.config
     for name, parameter in model.named_parameters():
@@ -436,7 +434,7 @@ def init_weights(model: Mamba2LM, seed: int) -> Mamba2LM:
             fan_in = config.d_conv if leaf[0] == "conv1d" else parameter.shape[1]
             bound = 1 / math.sqrt(fan_in)
             value.uniform_(-bound, bound, generator=draw)
-            if leaf[0] == "out_proj" and config.rescale_prenorm_residual:
+            if leaf[0] == "out_proj":
                 value /= math.sqrt(config.n_layers)
         parameter.copy_(value)
     return model

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -36,7 +38,7 @@ def test_packed_documents_have_the_logits_loss_and_gradients_of_documents_alone(
     model.loss(ids, targets, cu).backward()
     gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
-    for start, stop in zip(cu[:-1], cu[1:], strict=True):
+    for start, stop in pairwise(cu):
         alone = model(ids[:, start:stop])
         torch.testing.assert_close(together[:, start:stop], alone, rtol=1e-9, atol=1e-9)
         model.loss(ids[:, start:stop], targets[:, start:stop]).backward()
