@@ -70,7 +70,9 @@ def _document(docs, starts, batch, t, seqlen, PACKED: tl.constexpr):
 
 
 @triton.jit
-def _before(value, init, doc, pos, cols, channels, back: tl.constexpr, WIDTH: tl.constexpr, INIT: tl.constexpr):
+def _before(
+    value, init, doc, pos, cols, channels, back: tl.constexpr, WIDTH: tl.constexpr, INIT: tl.constexpr
+):
     """The input ``back`` tokens ago: ``value``, unless that is before the document began."""
     inside = (pos >= back)[:, None]
     if INIT:
@@ -90,7 +92,7 @@ def _rows(x, stride, t, cols, seqlen, channels):
 
 
 @triton.jit
-def _weights(weight, bias, cols, channels, WIDTH: tl.constexpr, BIAS: tl.constexpr):
+def taps_of(weight, bias, cols, channels, WIDTH: tl.constexpr, BIAS: tl.constexpr):
     """The tap of every distance into the past (0 for those beyond the width), and the bias."""
     inside = cols < channels
     taps = weight + cols * WIDTH + (WIDTH - 1)
@@ -105,7 +107,7 @@ def _weights(weight, bias, cols, channels, WIDTH: tl.constexpr, BIAS: tl.constex
 
 
 @triton.jit
-def _sum(x0, x1, x2, x3, w0, w1, w2, w3, b, WIDTH: tl.constexpr):
+def sum_of_taps(x0, x1, x2, x3, w0, w1, w2, w3, b, WIDTH: tl.constexpr):
     """Add the taps to the bias, oldest first: the one place that says in which order."""
     total = tl.broadcast_to(b, x0.shape)
     if WIDTH > 3:
@@ -126,7 +128,7 @@ def _forward_kernel(
     batch, _, first, cols = _place(channels, seqlen, ROWS, SEG, COLS)
     x += batch.to(tl.int64) * x_batch
     y += batch.to(tl.int64) * seqlen * channels
-    w0, w1, w2, w3, b = _weights(weight, bias, cols, channels, WIDTH, BIAS)
+    w0, w1, w2, w3, b = taps_of(weight, bias, cols, channels, WIDTH, BIAS)
     x1 = _rows(x, x_row, first - 1, cols, seqlen, channels)
     x2 = _rows(x, x_row, first - 2, cols, seqlen, channels)
     x3 = _rows(x, x_row, first - 3, cols, seqlen, channels)
@@ -142,7 +144,7 @@ def _forward_kernel(
                 p2 = _before(x2, init, doc, pos, cols, channels, 2, WIDTH, INIT)
             if WIDTH > 3:
                 p3 = _before(x3, init, doc, pos, cols, channels, 3, WIDTH, INIT)
-            out = _sum(x0, p1, p2, p3, w0, w1, w2, w3, b, WIDTH)
+            out = sum_of_taps(x0, p1, p2, p3, w0, w1, w2, w3, b, WIDTH)
             if SILU:
                 out = out * tl.sigmoid(out)
             mask = (t < seqlen)[:, None] & (cols < channels)[None, :]
@@ -185,7 +187,7 @@ def _backward_step(
         p2 = _before(x2, init, doc, pos, cols, channels, 2, WIDTH, INIT)
     if WIDTH > 3:
         p3 = _before(x3, init, doc, pos, cols, channels, 3, WIDTH, INIT)
-    g = _gradient(g, _sum(x0, p1, p2, p3, w0, w1, w2, w3, b, WIDTH), SILU)
+    g = _gradient(g, sum_of_taps(x0, p1, p2, p3, w0, w1, w2, w3, b, WIDTH), SILU)
     # a1, a2, a3 hold what the inputs 1, 2 and 3 tokens back have received so far.
     a1 = tl.fma(w1, tl.where((pos >= 1)[:, None], g, 0.0), a1)
     done = a1
@@ -213,7 +215,7 @@ def _backward_kernel(
     x += batch.to(tl.int64) * x_batch
     dy += batch.to(tl.int64) * dy_batch
     dx += batch.to(tl.int64) * seqlen * channels
-    weights = _weights(weight, bias, cols, channels, WIDTH, BIAS)
+    weights = taps_of(weight, bias, cols, channels, WIDTH, BIAS)
     zero = tl.zeros((ROWS, COLS), dtype=tl.float32)
     x1 = _rows(x, x_row, first - 1, cols, seqlen, channels)
     x2 = _rows(x, x_row, first - 2, cols, seqlen, channels)
@@ -276,16 +278,19 @@ def _final_states_kernel(
     states += doc.to(tl.int64) * (WIDTH - 1) * channels
     for j in tl.static_range(WIDTH - 1):
         t = stop - (WIDTH - 1) + j
-        value = tl.load(x + t.to(tl.int64) * x_row + cols, mask=inside & (t >= start), other=0.0).to(tl.float32)
+        here = inside & (t >= start)
+        value = tl.load(x + t.to(tl.int64) * x_row + cols, mask=here, other=0.0).to(tl.float32)
         if INIT:
             row = t - start + WIDTH - 1
-            value += tl.load(init + row * channels + cols, mask=inside & (t < start), other=0.0).to(tl.float32)
+            there = inside & (t < start)
+            value += tl.load(init + row * channels + cols, mask=there, other=0.0).to(tl.float32)
         tl.store(states + j * channels + cols, value.to(states.dtype.element_ty), mask=inside)
 
 
 @triton.jit
 def _backward_states_kernel(
-    x, weight, bias, init, offsets, dy, dstates, dx, dinit, seqlen, channels, x_batch, x_row, dy_batch, dy_row,
+    x, weight, bias, init, offsets, dy, dstates, dx, dinit, seqlen, channels,
+    x_batch, x_row, dy_batch, dy_row,
     WIDTH: tl.constexpr, SILU: tl.constexpr, BIAS: tl.constexpr, INIT: tl.constexpr, FINAL: tl.constexpr,
     PACKED: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
@@ -301,7 +306,7 @@ def _backward_states_kernel(
     dy += batch.to(tl.int64) * dy_batch
     dx += batch.to(tl.int64) * seqlen * channels
     states = doc.to(tl.int64) * (WIDTH - 1) * channels
-    w0, w1, w2, w3, b = _weights(weight, bias, cols, channels, WIDTH, BIAS)
+    w0, w1, w2, w3, b = taps_of(weight, bias, cols, channels, WIDTH, BIAS)
     if INIT:
         lane = tl.arange(0, 1)
         for j in tl.static_range(WIDTH - 1):
@@ -321,12 +326,13 @@ def _backward_states_kernel(
                 if WIDTH > 3:
                     x3 = _before(x3, init, doc_of, pos, cols, channels, 3, WIDTH, INIT)
                 g = _rows(dy, dy_row, t, cols, stop, channels)
-                g = _gradient(g, _sum(x0, x1, x2, x3, w0, w1, w2, w3, b, WIDTH), SILU)
+                g = _gradient(g, sum_of_taps(x0, x1, x2, x3, w0, w1, w2, w3, b, WIDTH), SILU)
                 tap = tl.load(weight + cols * WIDTH + (j - i), mask=inside, other=0.0).to(tl.float32)
                 total = tl.fma(tap[None, :], g, total)
             if FINAL:
                 left = j - (stop - start)
-                kept = tl.load(dstates + states + left * channels + cols, mask=inside & (left >= 0), other=0.0)
+                rest = inside & (left >= 0)
+                kept = tl.load(dstates + states + left * channels + cols, mask=rest, other=0.0)
                 total += kept.to(tl.float32)[None, :]
             out = total.to(dinit.dtype.element_ty)
             tl.store(dinit + states + j * channels + cols[None, :], out, mask=inside[None, :])
@@ -366,7 +372,9 @@ class _Convolution(torch.autograd.Function):
         y = torch.empty_like(x, memory_format=torch.contiguous_format)
         tile = tile_for(FORWARD, seqlen)
         grid = (batch * triton.cdiv(seqlen, tile.rows * tile.seg) * triton.cdiv(channels, tile.channels),)
-        docs, starts, offsets = (None,) * 3 if packing is None else (packing.docs, packing.starts, packing.offsets)
+        docs = starts = offsets = None
+        if packing is not None:
+            docs, starts, offsets = packing.docs, packing.starts, packing.offsets
         kinds = {"WIDTH": width, "INIT": init is not None, "PACKED": packing is not None}
         _forward_kernel[grid](
             x, weight, bias, init, docs, starts, y, seqlen, channels, x.stride(0), x.stride(1), **kinds,
@@ -411,8 +419,8 @@ class _Convolution(torch.autograd.Function):
         if init is not None or ctx.states:
             dstates = dstates.transpose(1, 2).contiguous() if ctx.states else None
             _backward_states_kernel[(ctx.ndocs, triton.cdiv(channels, 128))](
-                x, weight, bias, init, offsets, dy, dstates, dx, dinit, seqlen, channels, *strides, **ctx.kinds,
-                SILU=ctx.silu, BIAS=bias is not None, FINAL=ctx.states, COLS=128, num_warps=1,
+                x, weight, bias, init, offsets, dy, dstates, dx, dinit, seqlen, channels, *strides,
+                **ctx.kinds, SILU=ctx.silu, BIAS=bias is not None, FINAL=ctx.states, COLS=128, num_warps=1,
             )  # fmt: skip
         return dx, dweight, dbias, None if dinit is None else dinit.transpose(1, 2), None, None, None
 

@@ -1,0 +1,321 @@
+"""One token for a batch of slots: convolution, scan, and both with the gate in one launch.
+
+A step reads and writes every state once and does next to nothing with it, so it is a copy that
+thinks a little: tiles of whole state rows, one program each, streamed past the caches. The arithmetic is
+float32 whatever the state is kept in.
+
+The fused step computes the convolved B and C of a group in every program that needs them, because
+passing them on would cost a launch. Their convolution state may be written only when all those
+programs have read it: they draw tickets, and the one that draws the last writes. Which one that is
+changes nothing in what is written.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from promptcot.ssd.kernels.conv1d import sum_of_taps, taps_of
+
+__all__ = ["conv_step", "mixer_step", "ssd_step"]
+
+
+class Tile(NamedTuple):
+    """State rows of a program, and its warps."""
+
+    rows: int
+    warps: int
+
+
+# Pinned for sm_90: bytes in a tile's state rows by warps. Small batches want many small programs.
+STEP = {0: Tile(8, 1), 2048: Tile(16, 2)}
+_CONV_COLS = 256
+
+
+def step_tile(headdim: int, programs: int) -> Tile:
+    """Return the tile for ``programs`` pairs of row and head, cut to the rows that a head has."""
+    tile = STEP[max(least for least in STEP if least <= programs)]
+    return tile._replace(rows=min(tile.rows, triton.next_power_of_2(headdim)))
+
+
+@triton.jit
+def _slot(slots, row, nslots, SLOTS: tl.constexpr):
+    """The slot of a batch row, and whether there is one."""
+    slot = row.to(tl.int64)
+    if SLOTS:
+        slot = tl.load(slots + row).to(tl.int64)
+    return slot, (slot >= 0) & (slot < nslots)
+
+
+@triton.jit
+def _softplus(v):
+    """log(1 + exp(v)) without overflow, exact to the last digits where it is small."""
+    e = tl.exp(-tl.abs(v))
+    u = 1.0 + e
+    small = u == 1.0
+    return tl.maximum(v, 0.0) + tl.where(small, e, tl.log(u) * (e / tl.where(small, 1.0, u - 1.0)))
+
+
+@triton.jit
+def _step_size(
+    dt, dt_bias, place, head, low, high, BIAS: tl.constexpr, SOFTPLUS: tl.constexpr, LIMIT: tl.constexpr
+):
+    step = tl.load(dt + place).to(tl.float32)
+    if BIAS:
+        step += tl.load(dt_bias + head).to(tl.float32)
+    if SOFTPLUS:
+        step = _softplus(step)
+    if LIMIT:
+        step = tl.minimum(tl.maximum(step, low), high)
+    return step
+
+
+@triton.jit
+def _advance(
+    state, A, D, z, y, slot, live, row, head, nheads, headdim, dstate, p, n, step, xs, bs, cs, z_row,
+    D_DIM: tl.constexpr, GATE: tl.constexpr,
+):  # fmt: skip
+    """Move a tile of state rows one token on, and write its outputs."""
+    inside = p < headdim
+    mask = (inside & live)[:, None] & (n < dstate)[None, :]
+    place = ((slot * nheads + head) * headdim + p)[:, None] * dstate + n[None, :]
+    h = tl.load(state + place, mask=mask, other=0.0, eviction_policy="evict_first").to(tl.float32)
+    decay = tl.exp(tl.load(A + head).to(tl.float32) * step)
+    h = h * decay + (step * xs)[:, None] * bs[None, :]
+    tl.store(state + place, h.to(state.dtype.element_ty), mask=mask, eviction_policy="evict_first")
+    out = tl.sum(h * cs[None, :], axis=1)
+    if D_DIM == 1:
+        out += tl.load(D + head).to(tl.float32) * xs
+    if D_DIM == 2:
+        out += tl.load(D + head * headdim + p, mask=inside, other=0.0).to(tl.float32) * xs
+    if GATE:
+        g = tl.load(z + row.to(tl.int64) * z_row + head * headdim + p, mask=inside, other=0.0).to(tl.float32)
+        out *= g * tl.sigmoid(g)
+    out = tl.where(live, out, 0.0)
+    tl.store(y + (row.to(tl.int64) * nheads + head) * headdim + p, out.to(y.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def _ssd_kernel(
+    state, x, dt, A, B, C, D, z, dt_bias, slots, y, nslots, nheads, headdim, dstate, ngroups, low, high,
+    x_row, dt_row, b_row, c_row, z_row,
+    D_DIM: tl.constexpr, GATE: tl.constexpr, BIAS: tl.constexpr, SOFTPLUS: tl.constexpr, LIMIT: tl.constexpr,
+    SLOTS: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Grid: tiles of a head's state (fastest), heads, batch rows."""
+    tiles = tl.cdiv(headdim, ROWS)
+    pid = tl.program_id(0)
+    p = (pid % tiles) * ROWS + tl.arange(0, ROWS)
+    head = (pid // tiles) % nheads
+    row = pid // (tiles * nheads)
+    n = tl.arange(0, BLOCK)
+    slot, live = _slot(slots, row, nslots, SLOTS)
+    wide = row.to(tl.int64)
+    step = _step_size(dt, dt_bias, wide * dt_row + head, head, low, high, BIAS, SOFTPLUS, LIMIT)
+    xs = tl.load(x + wide * x_row + head * headdim + p, mask=p < headdim, other=0.0).to(tl.float32)
+    group = (head // (nheads // ngroups)) * dstate + n
+    bs = tl.load(B + wide * b_row + group, mask=n < dstate, other=0.0).to(tl.float32)
+    cs = tl.load(C + wide * c_row + group, mask=n < dstate, other=0.0).to(tl.float32)
+    _advance(
+        state, A, D, z, y, slot, live, row, head, nheads, headdim, dstate, p, n, step, xs, bs, cs, z_row,
+        D_DIM, GATE,
+    )  # fmt: skip
+
+
+@triton.jit
+def _window(conv_state, x, slot, cols, mask, channels, WIDTH: tl.constexpr):
+    """The inputs of some channels: the new one, and those 1, 2 and 3 tokens back."""
+    x0 = tl.load(x + cols, mask=mask, other=0.0).to(tl.float32)
+    past = conv_state + (slot * channels + cols) * (WIDTH - 1) + (WIDTH - 2)
+    x1 = tl.load(past, mask=mask, other=0.0).to(tl.float32)
+    x2 = tl.load(past - 1, mask=mask & (WIDTH > 2), other=0.0).to(tl.float32)
+    x3 = tl.load(past - 2, mask=mask & (WIDTH > 3), other=0.0).to(tl.float32)
+    return x0, x1, x2, x3
+
+
+@triton.jit
+def _shift(conv_state, slot, cols, mask, channels, x0, x1, x2, WIDTH: tl.constexpr):
+    """Write the last inputs of some channels back, one token on."""
+    past = conv_state + (slot * channels + cols) * (WIDTH - 1) + (WIDTH - 2)
+    kind = conv_state.dtype.element_ty
+    tl.store(past, x0.to(kind), mask=mask)
+    if WIDTH > 2:
+        tl.store(past - 1, x1.to(kind), mask=mask)
+    if WIDTH > 3:
+        tl.store(past - 2, x2.to(kind), mask=mask)
+
+
+@triton.jit
+def _convolved(
+    window, weight, bias, cols, channels, WIDTH: tl.constexpr, BIAS: tl.constexpr, SILU: tl.constexpr
+):
+    x0, x1, x2, x3 = window
+    w0, w1, w2, w3, b = taps_of(weight, bias, cols, channels, WIDTH, BIAS)
+    # Taps come as one row of a tile.
+    out = sum_of_taps(x0[None, :], x1[None, :], x2[None, :], x3[None, :], w0, w1, w2, w3, b, WIDTH)
+    out = tl.sum(out, axis=0)
+    if SILU:
+        out = out * tl.sigmoid(out)
+    return out
+
+
+@triton.jit
+def _conv_kernel(
+    conv_state, x, weight, bias, slots, y, nslots, channels, x_row,
+    WIDTH: tl.constexpr, BIAS: tl.constexpr, SILU: tl.constexpr, SLOTS: tl.constexpr, COLS: tl.constexpr,
+):  # fmt: skip
+    """Grid: tiles of channels (fastest), batch rows."""
+    tiles = tl.cdiv(channels, COLS)
+    pid = tl.program_id(0)
+    cols = (pid % tiles) * COLS + tl.arange(0, COLS)
+    row = pid // tiles
+    slot, live = _slot(slots, row, nslots, SLOTS)
+    inside = cols < channels
+    mask = inside & live
+    window = _window(conv_state, x + row.to(tl.int64) * x_row, slot, cols, mask, channels, WIDTH)
+    out = _convolved(window, weight, bias, cols, channels, WIDTH, BIAS, SILU)
+    _shift(conv_state, slot, cols, mask, channels, window[0], window[1], window[2], WIDTH)
+    out = tl.where(live, out, 0.0)
+    tl.store(y + row.to(tl.int64) * channels + cols, out.to(y.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def _mixer_kernel(
+    conv_state, state, xbc, dt, A, weight, bias, D, z, dt_bias, slots, tickets, y,
+    nslots, nheads, headdim, dstate, ngroups, low, high, x_row, dt_row, z_row,
+    WIDTH: tl.constexpr, CONV_BIAS: tl.constexpr, D_DIM: tl.constexpr, GATE: tl.constexpr, BIAS: tl.constexpr,
+    SOFTPLUS: tl.constexpr, LIMIT: tl.constexpr, SLOTS: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Grid: tiles of a head's state (fastest), heads, batch rows."""
+    tiles = tl.cdiv(headdim, ROWS)
+    pid = tl.program_id(0)
+    p = (pid % tiles) * ROWS + tl.arange(0, ROWS)
+    head = (pid // tiles) % nheads
+    row = pid // (tiles * nheads)
+    n = tl.arange(0, BLOCK)
+    slot, live = _slot(slots, row, nslots, SLOTS)
+    wide = row.to(tl.int64)
+    xbc += wide * x_row
+    kind = xbc.dtype.element_ty
+    sharing = nheads // ngroups
+    group = head // sharing
+    channels = nheads * headdim + 2 * ngroups * dstate
+    step = _step_size(dt, dt_bias, wide * dt_row + head, head, low, high, BIAS, SOFTPLUS, LIMIT)
+
+    x_cols = head * headdim + p
+    b_cols = nheads * headdim + group * dstate + n
+    c_cols = b_cols + ngroups * dstate
+    x_mask = (p < headdim) & live
+    n_mask = (n < dstate) & live
+    x_window = _window(conv_state, xbc, slot, x_cols, x_mask, channels, WIDTH)
+    b_window = _window(conv_state, xbc, slot, b_cols, n_mask, channels, WIDTH)
+    c_window = _window(conv_state, xbc, slot, c_cols, n_mask, channels, WIDTH)
+    xs = _convolved(x_window, weight, bias, x_cols, channels, WIDTH, CONV_BIAS, True).to(kind).to(tl.float32)
+    bs = _convolved(b_window, weight, bias, b_cols, channels, WIDTH, CONV_BIAS, True).to(kind).to(tl.float32)
+    cs = _convolved(c_window, weight, bias, c_cols, channels, WIDTH, CONV_BIAS, True).to(kind).to(tl.float32)
+    # Columns past the end are other channels' taps, whose outputs must not reach the state's sums.
+    xs = tl.where(x_mask, xs, 0.0)
+    bs = tl.where(n_mask, bs, 0.0)
+    cs = tl.where(n_mask, cs, 0.0)
+    _advance(
+        state, A, D, z, y, slot, live, row, head, nheads, headdim, dstate, p, n, step, xs, bs, cs, z_row,
+        D_DIM, GATE,
+    )  # fmt: skip
+    _shift(conv_state, slot, x_cols, x_mask, channels, x_window[0], x_window[1], x_window[2], WIDTH)
+    tl.debug_barrier()
+    drawn = tl.atomic_add(tickets + row * ngroups + group, 1)
+    n_mask = n_mask & (drawn == sharing * tiles - 1)
+    _shift(conv_state, slot, b_cols, n_mask, channels, b_window[0], b_window[1], b_window[2], WIDTH)
+    _shift(conv_state, slot, c_cols, n_mask, channels, c_window[0], c_window[1], c_window[2], WIDTH)
+
+
+def _flat(x: Tensor) -> Tensor:
+    """Return ``x`` as one dense row for every row of the batch, copied only where it does not lie so."""
+    rows = x.reshape(x.shape[0], -1)
+    return rows if rows.stride(-1) == 1 else rows.contiguous()
+
+
+def ssd_step(
+    state: Tensor,
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    dt_bias: Tensor | None,
+    dt_softplus: bool,
+    dt_limit: tuple[float, float],
+    slots: Tensor | None,
+) -> Tensor:
+    """Advance the scan as ``promptcot.ssd.ops.decode`` says, whose checked arguments these are."""
+    nslots, nheads, headdim, dstate = state.shape
+    batch = x.shape[0]
+    y = torch.empty(batch, nheads, headdim, dtype=x.dtype, device=x.device)
+    xs, dts, Bs, Cs = _flat(x), _flat(dt), _flat(B), _flat(C)
+    zs = None if z is None else _flat(z)
+    tile = step_tile(headdim, batch * nheads)
+    _ssd_kernel[(batch * nheads * triton.cdiv(headdim, tile.rows),)](
+        state, xs, dts, A.contiguous(), Bs, Cs, None if D is None else D.contiguous(), zs, dt_bias, slots, y,
+        nslots, nheads, headdim, dstate, B.shape[1], *dt_limit, xs.stride(0), dts.stride(0), Bs.stride(0),
+        Cs.stride(0), 0 if zs is None else zs.stride(0), D_DIM=0 if D is None else D.dim(),
+        GATE=z is not None, BIAS=dt_bias is not None, SOFTPLUS=dt_softplus, LIMIT=dt_limit != (0.0, math.inf),
+        SLOTS=slots is not None, ROWS=tile.rows, BLOCK=triton.next_power_of_2(dstate), num_warps=tile.warps,
+    )  # fmt: skip
+    return y
+
+
+def conv_step(
+    conv_state: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None, slots: Tensor | None, *, silu: bool
+) -> Tensor:
+    """Advance the convolution as ``promptcot.ssd.ops.decode`` says, whose checked arguments these are."""
+    batch, channels = x.shape
+    y = torch.empty(batch, channels, dtype=x.dtype, device=x.device)
+    xs = _flat(x)
+    _conv_kernel[(batch * triton.cdiv(channels, _CONV_COLS),)](
+        conv_state, xs, weight.contiguous(), bias, slots, y, conv_state.shape[0], channels, xs.stride(0),
+        WIDTH=weight.shape[1], BIAS=bias is not None, SILU=silu, SLOTS=slots is not None, COLS=_CONV_COLS,
+        num_warps=2,
+    )  # fmt: skip
+    return y
+
+
+def mixer_step(
+    conv_state: Tensor,
+    state: Tensor,
+    xBC: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    ngroups: int,
+    D: Tensor | None,
+    z: Tensor | None,
+    dt_bias: Tensor | None,
+    dt_softplus: bool,
+    dt_limit: tuple[float, float],
+    slots: Tensor | None,
+) -> Tensor:
+    """Advance both states as ``promptcot.ssd.ops.decode`` says, whose checked arguments these are."""
+    nslots, nheads, headdim, dstate = state.shape
+    batch = xBC.shape[0]
+    y = torch.empty(batch, nheads, headdim, dtype=xBC.dtype, device=xBC.device)
+    tickets = torch.zeros(batch * ngroups, dtype=torch.int32, device=xBC.device)
+    xs, dts = _flat(xBC), _flat(dt)
+    zs = None if z is None else _flat(z)
+    tile = step_tile(headdim, batch * nheads)
+    _mixer_kernel[(batch * nheads * triton.cdiv(headdim, tile.rows),)](
+        conv_state, state, xs, dts, A.contiguous(), weight.contiguous(), bias,
+        None if D is None else D.contiguous(), zs, dt_bias, slots, tickets, y, nslots, nheads, headdim,
+        dstate, ngroups, *dt_limit, xs.stride(0), dts.stride(0), 0 if zs is None else zs.stride(0),
+        WIDTH=weight.shape[1], CONV_BIAS=bias is not None, D_DIM=0 if D is None else D.dim(),
+        GATE=z is not None, BIAS=dt_bias is not None, SOFTPLUS=dt_softplus, LIMIT=dt_limit != (0.0, math.inf),
+        SLOTS=slots is not None, ROWS=tile.rows, BLOCK=triton.next_power_of_2(dstate), num_warps=tile.warps,
+    )  # fmt: skip
+    return y
