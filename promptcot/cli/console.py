@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 _PLAIN_WIDTH = 100
@@ -55,6 +55,17 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
         # Text, not str: what a problem says is shown and never read as markup.
         made.add_row(*(Text(cell) if isinstance(cell, str) else Text(f"{cell:,}") for cell in row))
     return made
+
+
+def show(*renderables: RenderableType) -> None:
+    """Prints on stdout, one below the other; without the blanks at line ends where it is no terminal."""
+    out = console()
+    if out.is_terminal:
+        out.print(*renderables, sep="\n")
+        return
+    with out.capture() as captured:
+        out.print(*renderables, sep="\n")
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def say(line: str = "", *, style: str = "") -> None:

@@ -33,7 +33,8 @@ def list_(search_path: tuple[Path, ...], as_json: bool) -> None:
       promptcot prompts list
       promptcot prompts list --search-path my-prompts
     """
-    from promptcot.cli.console import console, table
+    from promptcot.cli.console import show as put
+    from promptcot.cli.console import table
     from promptcot.prompting.render import Renderer
     from promptcot.records import to_json
     from promptcot.resources import TEMPLATE, available
@@ -55,7 +56,7 @@ def list_(search_path: tuple[Path, ...], as_json: bool) -> None:
     rows = [
         (str(f["name"]), ", ".join(f["variables"]), ", ".join(f["blocks"]), str(f["hash"])[:8]) for f in found
     ]
-    console().print(table("Templates", ("name", "variables", "blocks", "hash"), rows))
+    put(table("Templates", ("name", "variables", "blocks", "hash"), rows))
 
 
 @prompts.command()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptcot.cli.console import console, percent, seconds, table
+from promptcot.cli.console import percent, say, seconds, table
+from promptcot.cli.console import show as put
 
 if TYPE_CHECKING:
     from promptcot.pipeline.summary import Summary
@@ -14,19 +15,16 @@ if TYPE_CHECKING:
 
 def show(summary: Summary, run: Path) -> None:
     """Prints the funnel, the phases and why problems were dropped."""
-    out = console()
     state = "finished" if summary.complete else "not finished"
     total = summary.seconds.get("total", 0.0)
     pace = f", {seconds(total)}, {summary.accepted / total:,.1f} accepted/s" if total else ""
-    out.print(
+    say(
         f"{run}: {state}; {summary.accepted:,} of {summary.target:,} accepted "
         f"out of {summary.asked:,} recipes (yield {percent(summary.accepted, summary.asked)}){pace}",
         style="bold",
-        soft_wrap=True,
-        markup=False,
     )
-    out.print()
-    out.print(
+    say()
+    put(
         table(
             "Funnel",
             ("stage", ">in", ">kept", ">yield"),
@@ -35,61 +33,58 @@ def show(summary: Summary, run: Path) -> None:
     )
     if summary.phases:
         rows = [(name, count, percent(count, summary.accepted)) for name, count in summary.phases.items()]
-        out.print(table("Phases", ("phase", ">rows", ">share"), rows))
+        put(table("Phases", ("phase", ">rows", ">share"), rows))
     if summary.tiers:
         tiers = [(name, count, percent(count, summary.accepted)) for name, count in summary.tiers.items()]
-        out.print(table("Difficulty", ("tier", ">rows", ">share"), tiers))
+        put(table("Difficulty", ("tier", ">rows", ">share"), tiers))
     if summary.rejections:
         dropped = sum(rejection.count for rejection in summary.rejections)
         reasons = [(r.reason, r.stage, r.count, percent(r.count, dropped)) for r in summary.rejections]
-        out.print(table("Dropped", ("reason", "stage", ">recipes", ">share"), reasons))
+        put(table("Dropped", ("reason", "stage", ">recipes", ">share"), reasons))
 
 
 def show_domains(summary: Summary) -> None:
     """Prints accepted problems by domain, most first, and what each role was asked."""
-    out = console()
     ranked = sorted(summary.domains.items(), key=lambda item: (-item[1], item[0]))
     rows = [(name or "(none)", count, percent(count, summary.accepted)) for name, count in ranked]
-    out.print(table("Domains", ("domain", ">problems", ">share"), rows))
+    put(table("Domains", ("domain", ">problems", ">share"), rows))
     uses = [
         (use.role, use.model, use.requests, use.input_tokens, use.output_tokens, f"{use.latency_s:.3f} s")
         for use in summary.roles
     ]
     columns = ("role", "model", ">requests", ">tokens in", ">tokens out", ">mean latency")
-    out.print(table("Roles", columns, uses))
+    put(table("Roles", columns, uses))
 
 
 def show_rejected(summary: Summary) -> None:
     """Prints examples of every reason for dropping."""
     from rich.text import Text
 
-    out = console()
     if not summary.rejections:
-        out.print("Nothing was dropped.")
+        say("Nothing was dropped.")
     for rejection in summary.rejections:
         title = f"{rejection.reason} in {rejection.stage}: {rejection.count:,}"
-        out.print(Text(title, style="bold"))
+        put(Text(title, style="bold"))
         for example in rejection.examples:
             measure = f", measured {example.measure:.4g}" if example.measure is not None else ""
             limit = f", limit {example.threshold:.4g}" if example.threshold is not None else ""
-            out.print(Text(f"  recipe {example.ordinal}: {example.detail}{measure}{limit}", style="dim"))
+            put(Text(f"  recipe {example.ordinal}: {example.detail}{measure}{limit}", style="dim"))
             if example.statement:
-                out.print(Text(_indented(example.statement)))
-        out.print()
+                put(Text(_indented(example.statement)))
+        say()
 
 
 def show_examples(examples: list[Example]) -> None:
     """Prints problems with their worked solutions."""
     from rich.text import Text
 
-    out = console()
     for example in examples:
         place = f"{example.phase}, tier {example.tier}, difficulty {example.difficulty:.2f}"
-        out.print(Text(f"{example.id}  {place}", style="bold"))
-        out.print(Text(f"  {example.domain}: {', '.join(example.concepts)}", style="dim"))
-        out.print(Text(_indented(example.prompt)))
-        out.print(Text(_indented(example.completion), style="dim"))
-        out.print(Text(f"  answer: {example.answer}\n", style="cyan"))
+        put(Text(f"{example.id}  {place}", style="bold"))
+        put(Text(f"  {example.domain}: {', '.join(example.concepts)}", style="dim"))
+        put(Text(_indented(example.prompt)))
+        put(Text(_indented(example.completion), style="dim"))
+        put(Text(f"  answer: {example.answer}\n", style="cyan"))
 
 
 def _indented(text: str) -> str:
