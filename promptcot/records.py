@@ -138,7 +138,9 @@ class Attempt(Record, frozen=True):
     """One solver's try at one problem.
 
     Attributes:
-        correct: Whether `answer` equals the problem's; None where the solver gave none.
+        correct: Whether `answer` equals the problem's; None where the solver gave none, or where
+            it cannot be told.
+        role: Whether the solver tried it, or the student whose difficulties are measured.
     """
 
     problem_id: str
@@ -147,6 +149,7 @@ class Attempt(Record, frozen=True):
     text: str
     answer: str | None
     correct: bool | None
+    role: Role = "solver"
 
 
 class Judgement(Record, frozen=True):

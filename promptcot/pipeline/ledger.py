@@ -96,20 +96,20 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._db = _open(self.path)
-        self._reader = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
-        self._reader.set_busy_timeout(10_000)
+        self.reader = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
+        self.reader.set_busy_timeout(10_000)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._open_batch = _Batch()
         self._writing: asyncio.Task[None] | None = None
         self._error: Exception | None = None
-        last = self._reader.execute("SELECT max(ordinal) FROM answers").get
+        last = self.reader.execute("SELECT max(ordinal) FROM answers").get
         self._last_answered = -1 if last is None else int(last)
 
     def answer(self, key: bytes, ordinal: int) -> Completion | None:
         """The answer recorded under `key` by an earlier process, if there is one."""
         if ordinal > self._last_answered:
             return None
-        row = self._reader.execute("SELECT completion FROM answers WHERE key = ?", (key,)).get
+        row = self.reader.execute("SELECT completion FROM answers WHERE key = ?", (key,)).get
         return None if row is None else from_json(row, Completion, where=str(self.path))
 
     async def record(self, key: bytes, ordinal: int, role: str, sample: int, answer: Completion) -> None:
@@ -142,7 +142,7 @@ class Ledger:
 
     def meta(self, key: str, default: Any = None) -> Any:
         """A named value, as it was last committed."""
-        return meta(self._reader, key, default)
+        return meta(self.reader, key, default)
 
     async def flush(self) -> None:
         """Returns when everything added so far is on disk.
@@ -157,18 +157,18 @@ class Ledger:
 
     def frontier(self) -> int:
         """The first ordinal that is not decided."""
-        last = self._reader.execute("SELECT max(ordinal) FROM decisions").get
+        last = self.reader.execute("SELECT max(ordinal) FROM decisions").get
         return 0 if last is None else int(last) + 1
 
     def decisions(self, *, columns: str = "ordinal") -> Iterator[tuple[Any, ...]]:
         """Columns of every decision, in the order of the recipes."""
-        yield from self._reader.execute(f"SELECT {columns} FROM decisions ORDER BY ordinal")
+        yield from self.reader.execute(f"SELECT {columns} FROM decisions ORDER BY ordinal")
 
     def candidates(self, where: str = "1", bindings: tuple[Any, ...] = ()) -> Iterator[tuple[int, Candidate]]:
         """Ordinal and candidate of the decisions that `where` selects, in the order of the recipes."""
         query = f"SELECT ordinal, candidate FROM decisions WHERE candidate NOT NULL AND ({where}) ORDER BY 1"
         decoder = msgspec.json.Decoder(Candidate)
-        for ordinal, blob in self._reader.execute(query, bindings):
+        for ordinal, blob in self.reader.execute(query, bindings):
             yield ordinal, decoder.decode(blob)
 
     def arranged(self, phase: str) -> Iterator[tuple[int, Candidate]]:
@@ -179,17 +179,17 @@ class Ledger:
         order = "SELECT ordinal, tier FROM decisions WHERE kept AND phase = ? ORDER BY place, ordinal"
         query = f"SELECT o.tier, d.candidate FROM ({order}) o CROSS JOIN decisions d ON d.ordinal = o.ordinal"
         decoder = msgspec.json.Decoder(Candidate)
-        for tier, blob in self._reader.execute(query, (phase,)):
+        for tier, blob in self.reader.execute(query, (phase,)):
             yield tier, decoder.decode(blob)
 
     def query(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Rows of a reading query, for counting."""
-        return list(self._reader.execute(sql, bindings))
+        return list(self.reader.execute(sql, bindings))
 
     def close(self) -> None:
         """Closes the ledger; what was not flushed is lost. One file is left, without a log beside it."""
         self._thread.shutdown(wait=True)
-        self._reader.close()
+        self.reader.close()
         self._db.close()
 
     def _wake(self) -> None:
@@ -240,9 +240,16 @@ def read_only(folder: Path) -> apsw.Connection:
     if not path.is_file():
         raise ResourceError(f"{folder}: no {NAME}", remedy="name a folder that `promptcot generate` made")
     try:
-        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        db.set_busy_timeout(10_000)
-        _check_version(db, path)
+        try:
+            # Opened for writing, but never written: so that the last reader takes the log away again.
+            db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+            db.set_busy_timeout(10_000)
+            db.pragma("query_only", 1)
+            _check_version(db, path)
+        except (apsw.CantOpenError, apsw.ReadOnlyError):  # a folder that we may only read
+            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            db = apsw.Connection(f"{path.resolve().as_uri()}?immutable=1", flags=flags)
+            _check_version(db, path)
     except apsw.Error as error:
         raise ResourceError(f"cannot read {path}: {error}") from error
     return db
@@ -252,13 +259,16 @@ def _open(path: Path) -> apsw.Connection:
     try:
         db = apsw.Connection(str(path))
         db.set_busy_timeout(10_000)
-        db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8000")
+        db.pragma("journal_mode", "wal")
+        db.pragma("synchronous", "full")
+        db.pragma("cache_size", -8000)
         # 16 MB of log before it is folded into the file: fewer, larger writes of the same pages.
-        db.execute("PRAGMA wal_autocheckpoint=4000")
+        db.wal_autocheckpoint(4000)
         with db:
             if not db.execute("SELECT count(*) FROM sqlite_schema").get:
-                db.execute(_TABLES)
-                db.execute(f"PRAGMA application_id={_APPLICATION}; PRAGMA user_version={SCHEMA}")
+                db.execute(_TABLES).fetchall()
+                db.pragma("application_id", _APPLICATION)
+                db.pragma("user_version", SCHEMA)
         _check_version(db, path)
     except apsw.NotADBError as error:
         raise ConfigError(f"{path}: not a ledger", remedy="choose another run folder") from error

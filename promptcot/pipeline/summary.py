@@ -70,8 +70,8 @@ class Summary(Record, frozen=True):
         histogram: Accepted problems by difficulty, in `BINS` bins from 0 to 1.
         tiers: Difficulty tier to accepted problems, and the same for `phases` (``held-out``
             among them) and `domains`.
-        seconds: Seconds spent by stage over all processes; they overlap, as stages do. ``total`` is
-            wall time.
+        seconds: Seconds over all processes: of waiting for answers by role, which overlap; of each
+            filter (``filter duplicates``); of writing ``shards``; and ``total``, the wall time.
     """
 
     folder: str
@@ -110,7 +110,7 @@ def summarise(folder: Path, *, examples: int = _EXAMPLES) -> Summary:
 def _summarise(db: apsw.Connection, folder: Path, examples: int) -> Summary:
     reasons = reason_counts(db)
     asked, accepted = next(db.execute("SELECT count(*), coalesce(sum(kept), 0) FROM decisions"))
-    phases = _counts(db, "phase")
+    phases = counts(db, "phase")
     names = [name for name in ledger.meta(db, "phases", []) if name in phases or name != manifests.HELD_OUT]
     return Summary(
         folder=str(folder),
@@ -126,11 +126,11 @@ def _summarise(db: apsw.Connection, folder: Path, examples: int) -> Summary:
             for row in reasons
         ),
         histogram=_histogram(db),
-        tiers=_counts(db, "tier"),
+        tiers=counts(db, "tier"),
         phases={name: phases.get(name, 0) for name in names},
-        domains=_counts(db, "domain"),
+        domains=counts(db, "domain"),
         roles=_roles(db),
-        seconds=ledger.meta(db, "seconds", {}),
+        seconds=_seconds(db),
     )
 
 
@@ -154,7 +154,8 @@ def funnel(stages: Sequence[str], asked: int, reasons: Sequence[ReasonCount]) ->
     return tuple(counts)
 
 
-def _counts(db: apsw.Connection, column: str) -> dict[str, int]:
+def counts(db: apsw.Connection, column: str) -> dict[str, int]:
+    """Accepted problems by the values of a column of decisions, in the order of the values."""
     query = f"SELECT {column}, count(*) FROM decisions WHERE kept GROUP BY 1 ORDER BY 1"
     return {str(name): count for name, count in db.execute(query)}
 
@@ -175,6 +176,12 @@ def _roles(db: apsw.Connection) -> tuple[RoleUse, ...]:
     )
     names = RoleUse.__struct_fields__
     return tuple(RoleUse(**dict(zip(names, row, strict=True))) for row in db.execute(query))
+
+
+def _seconds(db: apsw.Connection) -> dict[str, float]:
+    query = "SELECT role, sum(latency_s) FROM answers GROUP BY 1 ORDER BY min(rowid)"
+    seconds: dict[str, float] = ledger.meta(db, "seconds", {})
+    return dict(db.execute(query)) | seconds
 
 
 def _examples(db: apsw.Connection, row: ReasonCount, limit: int) -> tuple[Rejected, ...]:
