@@ -11,7 +11,6 @@ about 16 kept hashes and 4 bytes for every run of words a problem, on disk.
 
 from __future__ import annotations
 
-import struct
 from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -32,6 +31,7 @@ BANDS, ROWS = 16, 4
 
 _PER_BAND = 8  # earlier problems of one band that are compared; more would be the same boilerplate
 _SEED = 20_250_522
+_MIX, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 _SCHEMA = """
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-4000; PRAGMA locking_mode=EXCLUSIVE;
 CREATE TABLE exact (hash INTEGER PRIMARY KEY, item INTEGER NOT NULL);
@@ -81,9 +81,7 @@ class _Sketch:
         self.runs = array("I", hashed(runs))
         minhash = RMinHash(num_perm=BANDS * ROWS, seed=_SEED)
         minhash.update(sorted(runs))
-        rows = minhash.digest()
-        packed = [struct.pack(f"<{ROWS}I", *rows[i * ROWS : (i + 1) * ROWS]) for i in range(BANDS)]
-        self.bands = [_signed(same, str(index), band) for index, band in enumerate(packed)]
+        self.bands = _bands(minhash.digest(), _signed(same))
 
 
 class Duplicates:
@@ -145,6 +143,18 @@ class Duplicates:
             rows = [(band, item) for band in sketch.bands]
             self._db.executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", rows)
             self._db.execute("INSERT OR REPLACE INTO items VALUES (?, ?)", (item, sketch.runs.tobytes()))
+
+
+def _bands(signature: list[int], same: int) -> list[int]:
+    """A 64-bit key for each band of the signature; `same` is what must be equal besides."""
+    keys = []
+    for start in range(0, BANDS * ROWS, ROWS):
+        key = same ^ start
+        for row in signature[start : start + ROWS]:
+            key = ((key ^ row) * _MIX) & _MASK  # FNV-1a, a whole hash at a time
+            key ^= key >> 29
+        keys.append(key - (1 << 63))
+    return keys
 
 
 def _jaccard(left: Iterable[int], right: Iterable[int]) -> float:
