@@ -23,7 +23,7 @@ class Edge(Record, frozen=True):
 
     Attributes:
         a: The smaller of the two ids, and `b` the larger.
-        weight: How strongly: for co-occurrence a count of problems. Above 0.
+        weight: How strongly: for co-occurrence a count of problems, or a guess at one. Above 0.
     """
 
     a: str

@@ -32,6 +32,9 @@ from promptcot.seeding import derive, rng
 NEAREST = 16
 """Concepts of similar name that count as related, beside those that an edge joins."""
 
+LEAST_COSINE = 0.25
+"""Names less alike than this share no more than syllables."""
+
 _SCALE = 1 << 40
 _ROUNDS = 30
 _LEAST = 1e-12
@@ -176,7 +179,7 @@ def _relations(graph: ConceptGraph, concepts: list[Concept], temperature: float)
     for one, other in counts:
         neighbours.setdefault(one, []).append(other)
     for i in range(len(concepts)):
-        near, cosines = similarity.nearest(i, NEAREST)
+        near, cosines = similarity.nearest(i, NEAREST, least=LEAST_COSINE)
         row = dict(zip(near, cosines, strict=True))
         joined = [j for j in neighbours.get(i, ()) if j not in row]
         if joined:
