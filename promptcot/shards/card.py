@@ -31,17 +31,25 @@ def _front_matter(manifest: Manifest) -> dict[str, object]:
         "task_categories": ["text-generation"],
         "tags": ["synthetic", "reasoning", "curriculum", "promptcot"],
         "size_categories": [_size(manifest.accepted)],
-        "configs": [_configuration(phase, index) for index, phase in enumerate(manifest.every_phase())],
+        # A phase without rows has no file, and `datasets` cannot load a split of nothing.
+        "configs": [_configuration(phase, index) for index, phase in enumerate(_filled(manifest))],
     }
+
+
+def _filled(manifest: Manifest) -> list[PhaseFiles]:
+    return [phase for phase in manifest.every_phase() if phase.rows]
 
 
 def _configuration(phase: PhaseFiles, index: int) -> dict[str, object]:
-    split = "test" if phase.name == HELD_OUT else "train"
     entry: dict[str, object] = {
         "config_name": phase.name,
-        "data_files": [{"split": split, "path": f"data/{phase.name}/part-*.parquet"}],
+        "data_files": [{"split": _split(phase), "path": f"data/{phase.name}/part-*.parquet"}],
     }
     return entry | ({"default": True} if index == 0 else {})
+
+
+def _split(phase: PhaseFiles) -> str:
+    return "test" if phase.name == HELD_OUT else "train"
 
 
 def _size(rows: int) -> str:
@@ -50,12 +58,13 @@ def _size(rows: int) -> str:
 
 
 def _introduction(manifest: Manifest) -> str:
+    first = next(iter(_filled(manifest)), manifest.held_out)
     return (
-        f"# {manifest.accepted:,} problems from the concept graph `{manifest.graph}`\n\n"
+        f"# {manifest.accepted:,} problems from the concept graph `{_plain(manifest.graph)}`\n\n"
         "Each row is a problem with a worked solution and an answer that was checked, its measured\n"
         "difficulty, and its place in a curriculum. Made with promptcot.\n\n"
         "```python\nfrom datasets import load_dataset\n\n"
-        f'easy = load_dataset("path/to/this/folder", "{manifest.phases[0].name}", split="train")\n```'
+        f'rows = load_dataset("path/to/this/folder", "{first.name}", split="{_split(first)}")\n```'
     )
 
 
@@ -75,9 +84,9 @@ def _phases(manifest: Manifest) -> str:
 def _columns() -> str:
     return (
         "## Columns\n\n"
-        "`prompt` is what a model is given and `completion` what it is to produce; `answer` is the bare\n"
+        "`id` names the problem; `prompt` is what a model is given and `completion` what it is to produce; `answer` is the bare\n"
         "final answer, compared as `answer_kind` says (`code` by running `tests`). `difficulty` runs from 0\n"
-        "to 1 and `tier` from 1 up; `measures` holds what the difficulty was computed from. `concepts`,\n"
+        "to 1 and `tier` from 1 up, `phase` is the configuration; `measures` holds what the difficulty was computed from. `concepts`,\n"
         "`domain` and `level` are what the problem was asked to be made of, `rationale` is the plan its\n"
         "author gave, `structure` is equal for problems that differ in numbers and words alone, `author` is\n"
         "the model and `recipe` the recipe it was made from."

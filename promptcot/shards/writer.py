@@ -29,9 +29,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def write_phase(folder: Path, phase: str, examples: Iterable[Example], *, max_rows: int) -> PhaseFiles:
-    """Writes the examples of a phase under ``folder/data/phase``, in their order.
-
-    A phase without examples gets one file without rows, so that it still loads.
+    """Writes the examples of a phase under ``folder/data/phase``, in their order; of none, no file.
 
     Args:
         max_rows: Rows of one file.
@@ -42,8 +40,8 @@ def write_phase(folder: Path, phase: str, examples: Iterable[Example], *, max_ro
     place = folder / DATA / phase
     rows = iter(examples)
     files: list[ShardFile] = []
-    while (first := next(rows, None)) is not None or not files:
-        part = chain(() if first is None else (first,), islice(rows, max_rows - 1))
+    while (first := next(rows, None)) is not None:
+        part = chain((first,), islice(rows, max_rows - 1))
         files.append(_write_file(folder, place / f"part-{len(files):05d}.parquet", part))
     _remove_others(place, keep={Path(file.path).name for file in files})
     return PhaseFiles(name=phase, rows=sum(file.rows for file in files), files=tuple(files))
