@@ -79,9 +79,7 @@ def compile_launch(kernel: Any, args: tuple[Any, ...], options: dict[str, Any]) 
     spills = re.search(r"(\d+) bytes spill stores", said)
     assert registers is not None
     assert spills is not None
-    return Report(
-        kernel.fn.__name__, warps, int(registers[1]), int(spills[1]), int(compiled.metadata.shared)
-    )
+    return Report(kernel.fn.__name__, warps, int(registers[1]), int(spills[1]), int(compiled.metadata.shared))
 
 
 @contextlib.contextmanager

@@ -274,14 +274,13 @@ def _final_states_kernel(
     inside = cols < channels
     batch, start, stop = _bounds(offsets, doc, seqlen, PACKED)
     x += batch.to(tl.int64) * x_batch
-    init += doc.to(tl.int64) * (WIDTH - 1) * channels
     states += doc.to(tl.int64) * (WIDTH - 1) * channels
     for j in tl.static_range(WIDTH - 1):
         t = stop - (WIDTH - 1) + j
         here = inside & (t >= start)
         value = tl.load(x + t.to(tl.int64) * x_row + cols, mask=here, other=0.0).to(tl.float32)
         if INIT:
-            row = t - start + WIDTH - 1
+            row = doc.to(tl.int64) * (WIDTH - 1) + (t - start + WIDTH - 1)
             there = inside & (t < start)
             value += tl.load(init + row * channels + cols, mask=there, other=0.0).to(tl.float32)
         tl.store(states + j * channels + cols, value.to(states.dtype.element_ty), mask=inside)

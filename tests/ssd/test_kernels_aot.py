@@ -1,0 +1,30 @@
+"""Every launch of the pieces compiles for sm_90, spills nothing and fits the chip's shared memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("triton")
+SHARED_MEMORY = 232_448
+
+
+@pytest.mark.parametrize("piece", ["conv", "norm", "decode"])
+def test_compiles_without_spills(piece: str) -> None:
+    script = Path(__file__).with_name("aot_pieces.py")
+    # The tests beside this one have Triton interpret in their process.
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    environment["PYTHONPATH"] = str(script.parents[2])
+    done = subprocess.run(
+        [sys.executable, str(script), piece], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    reports = [line.split() for line in done.stdout.splitlines()]
+    assert reports
+    for kernel, _, _, spilled, shared in reports:
+        assert int(spilled) == 0, kernel
+        assert int(shared) <= SHARED_MEMORY, kernel
