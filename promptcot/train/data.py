@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
@@ -18,7 +19,7 @@ from promptcot.seeding import rng
 from promptcot.shards.reader import ShardSet
 from promptcot.train.tokenizer import Codec
 
-__all__ = ["Batch", "Corpus", "Packer", "collate", "read_corpus", "read_texts"]
+__all__ = ["Batch", "Corpus", "Packer", "collate", "corpus_of", "read_corpus", "read_texts"]
 
 IGNORED = -100
 """Target of a token from which nothing is learned."""
@@ -97,14 +98,14 @@ def read_corpus(shards: ShardSet, codec: Codec, *, max_length: int) -> Corpus:
             f"max_length = {max_length} tokens",
             remedy="raise max_length" if builder.too_long else "generate more problems",
         )
-    return Corpus(
-        np.concatenate(builder.tokens),
-        np.cumsum([0, *builder.lengths], dtype=np.int64),
-        np.array(builder.prompt_lengths, dtype=np.int32),
-        tuple(builder.ids),
-        tuple(phases),
-        builder.too_long,
-    )
+    return builder.corpus(phases)
+
+
+def corpus_of(examples: Sequence[Example], codec: Codec) -> Corpus:
+    """Tokenises examples, whatever their length and phase; there is one at least."""
+    builder = _Builder(max_length=sys.maxsize)
+    builder.add(examples, codec)
+    return builder.corpus(())
 
 
 @dataclass
@@ -128,6 +129,16 @@ class _Builder:
             self.lengths.append(length)
             self.prompt_lengths.append(len(prompt))
             self.ids.append(example.id)
+
+    def corpus(self, phases: Iterable[tuple[str, int, int]]) -> Corpus:
+        return Corpus(
+            np.concatenate(self.tokens),
+            np.cumsum([0, *self.lengths], dtype=np.int64),
+            np.array(self.prompt_lengths, dtype=np.int32),
+            tuple(self.ids),
+            tuple(phases),
+            self.too_long,
+        )
 
 
 def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
