@@ -57,8 +57,9 @@ def boundary(*, debug: bool) -> Iterator[None]:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
         raise SystemExit(0) from None
-    except KeyboardInterrupt:
-        _end("interrupted", "give the same command again to go on", 130, debug=debug)
+    except KeyboardInterrupt as stop:
+        said = str(stop) or "run the same command again to go on"
+        _end(said, "", 130, debug=debug, label="stopped:")
     except PromptCoTError as error:
         _end(error.message, error.remedy, error.exit_code, debug=debug)
     except OSError as error:
@@ -86,12 +87,11 @@ def _place(error: Exception) -> str:
     return f"{'/'.join(path.parts[-2:])}:{frames[-1].lineno}"
 
 
-def _end(message: str, remedy: str, code: int, *, debug: bool) -> None:
+def _end(message: str, remedy: str, code: int, *, debug: bool, label: str = "error:") -> None:
     if debug:
         click.echo(traceback.format_exc(), err=True, nl=False)
-    label = click.style("error:", fg="red", bold=True)
     # One line each, whatever the message was built from: a log is read line by line.
-    click.echo(f"{label} {' '.join(message.split())}", err=True)
+    click.echo(f"{click.style(label, fg='red', bold=True)} {' '.join(message.split())}", err=True)
     if remedy:
         click.echo(f"  {click.style('try:', bold=True)} {' '.join(remedy.split())}", err=True)
     raise SystemExit(code)

@@ -12,6 +12,7 @@ from promptcot.cli.options import json_option, search_path_option
 
 if TYPE_CHECKING:
     from promptcot.concepts.graph import ConceptGraph
+    from promptcot.concepts.stats import Stats
     from promptcot.records import Concept
 
 
@@ -155,13 +156,15 @@ def stats(library: str, search_path: tuple[Path, ...], as_json: bool) -> None:
       promptcot concepts stats symbolic-core
     """
     from promptcot.concepts.library import load
+    from promptcot.concepts.stats import stats as count
     from promptcot.records import to_json
 
-    counted = _counted(load(library, search_path))
+    graph = load(library, search_path)
+    counted = count(graph)
     if as_json:
         click.echo(to_json(counted).decode())
     else:
-        _show_counted(library, counted)
+        _show_stats(library, graph, counted)
 
 
 def _show_all(chosen: list[Concept]) -> None:
@@ -205,47 +208,24 @@ def _show_one(graph: ConceptGraph, concept: Concept) -> None:
             say(f"  {name + ':':<19}{value}")
 
 
-def _counted(graph: ConceptGraph) -> dict[str, Any]:
-    import networkx
-
-    joined = graph.networkx()
-    depth: dict[str, int] = {}
-    order = networkx.DiGraph()
-    order.add_nodes_from(graph.concepts)
-    order.add_edges_from((before, c.id) for c in graph.concepts.values() for before in c.prerequisites)
-    for id in networkx.lexicographical_topological_sort(order):
-        depth[id] = max((depth[before] + 1 for before in graph.concepts[id].prerequisites), default=0)
-    levels: dict[str, Counter[int]] = defaultdict(Counter)
-    for concept in graph.concepts.values():
-        levels[concept.domain][concept.level] += 1
-    return {
-        "concepts": len(graph),
-        "edges": dict(sorted(Counter(edge.kind for edge in graph.edges).items())),
-        "prerequisites": sum(len(c.prerequisites) for c in graph.concepts.values()),
-        "longest_chain": max(depth.values(), default=0),
-        "components": networkx.number_connected_components(joined),
-        "alone": sorted(networkx.isolates(joined)),
-        "domains": {
-            domain: {str(level): count for level, count in sorted(counts.items())}
-            for domain, counts in sorted(levels.items())
-        },
-    }
-
-
-def _show_counted(library: str, counted: dict[str, Any]) -> None:
+def _show_stats(library: str, graph: ConceptGraph, counted: Stats) -> None:
     from promptcot.cli.console import say, table
     from promptcot.cli.console import show as put
 
-    edges = ", ".join(f"{count:,} {kind}" for kind, count in counted["edges"].items()) or "none"
-    say(f"{library}: {counted['concepts']:,} concepts in {len(counted['domains'])} domains", style="bold")
-    say(f"  edges: {edges}")
-    say(f"  prerequisites: {counted['prerequisites']:,}, at most {counted['longest_chain']} in a chain")
-    say(f"  parts that nothing joins: {counted['components']:,}")
-    if counted["alone"]:
-        say(f"  joined to nothing: {', '.join(counted['alone'])}")
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in counted.kinds.items()) or "none"
+    degrees = f"{counted.degree_min} to {counted.degree_max}, {counted.degree_mean:.1f} on average"
+    alone = sum(size == 1 for size in counted.components)
+    say(f"{library}: {counted.concepts:,} concepts in {len(counted.domains)} domains", style="bold")
+    say(f"  edges           {kinds}")
+    say(f"  prerequisites   {counted.prerequisites:,}; at most {counted.longest_chain} concepts in a chain")
+    say(f"  joined to       {degrees} other concepts")
+    say(f"  connected parts {len(counted.components):,}, {alone:,} of them a single concept")
+    levels: dict[str, Counter[int]] = defaultdict(Counter)
+    for concept in graph.concepts.values():
+        levels[concept.domain][concept.level] += 1
     rows = [
-        (domain or "(none)", sum(counts.values()), *(counts.get(str(level), "") for level in range(1, 11)))
-        for domain, counts in counted["domains"].items()
+        (domain or "(none)", sum(counts.values()), *(counts[level] or "" for level in range(1, 11)))
+        for domain, counts in sorted(levels.items())
     ]
     columns = ("domain", ">all", *(f">L{level}" for level in range(1, 11)))
     put(table("Concepts by domain and level", columns, rows))

@@ -58,6 +58,7 @@ def generate(
       promptcot generate runs/first --workers 2
     """
     from promptcot.cli import progress, summary
+    from promptcot.cli.console import next_steps
     from promptcot.config import Execution
     from promptcot.pipeline.run import generate as carry_out
 
@@ -65,6 +66,13 @@ def generate(
     execution = Execution(workers=workers, concurrency=concurrency, search_path=search_path)
     made = carry_out(config, run, execution=execution, progress=progress.for_stream())
     summary.show(made, run)
+    next_steps(
+        [
+            (f"promptcot inspect {run} --sample 3", "read a few problems"),
+            (f"promptcot train {run}", "train a small model on them"),
+            (f"promptcot report {run}", "see all of it in a browser"),
+        ]
+    )
 
 
 def _config(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from promptcot.errors import ResourceError
-
-
-@contextmanager
-def torch_needed() -> Iterator[None]:
-    """Around imports that take torch.
+def need_torch() -> None:
+    """Imports torch.
 
     Raises:
-        ResourceError: It cannot be imported.
+        ResourceError: It is not there, or is broken.
     """
+    from promptcot.errors import ResourceError
+
     try:
-        yield
+        import torch  # noqa: F401
     except (ImportError, OSError) as error:
         said = str(error).splitlines() or [type(error).__name__]
         raise ResourceError(

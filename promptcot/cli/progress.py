@@ -144,8 +144,11 @@ class Live:
         self._counts.accepted(count)
 
     def note(self, line: str) -> None:
-        """Shown under the table; the last three stay."""
-        self._notes = [*self._notes[-2:], line]
+        """Shown under the table, where the last three stay; on its own where nothing is drawn."""
+        if self._region.is_started:
+            self._notes = [*self._notes[-2:], line]
+        else:
+            self._region.console.print(line, markup=False)
 
     def end(self) -> None:
         """Draws once more and leaves the picture where it is."""
@@ -154,7 +157,6 @@ class Live:
     def _drawn(self) -> RenderableType:
         from rich import box
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
@@ -163,10 +165,15 @@ class Live:
         for name in ("stage", "in", "kept", "yield", ""):
             stages.add_column(name, justify="left" if name in ("stage", "") else "right")
         for name, (done, kept) in counts.stages.items():
-            share = ProgressBar(total=max(done, 1), completed=kept, width=24)
+            share = _bar(kept, done, width=24)
             stages.add_row(name, f"{done:,}", f"{kept:,}", percent(kept, done), share)
-        whole = ProgressBar(
-            total=max(counts.target, 1), completed=min(counts.count, counts.target), width=None
-        )
+        whole = _bar(counts.count, counts.target)
         line = Text(counts.line(), style="bold")
         return Group(stages, line, whole, *(Text(note, style="dim") for note in self._notes))
+
+
+def _bar(done: int, total: int, *, width: int | None = None) -> RenderableType:
+    from rich.progress_bar import ProgressBar
+
+    whole = max(total, 1)
+    return ProgressBar(whole, min(done, whole), width, complete_style="cyan", finished_style="green")

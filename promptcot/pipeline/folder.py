@@ -53,6 +53,8 @@ def held(folder: Path) -> Iterator[None]:
 def adopt(folder: Path, config: Config) -> None:
     """Writes the config into a new run folder, or checks that an old one is of this config.
 
+    A folder in which nothing was answered yet, say for a misspelt name, takes another config.
+
     Raises:
         ConfigError: The folder is another run's, or holds something else.
     """
@@ -67,7 +69,9 @@ def adopt(folder: Path, config: Config) -> None:
         write_atomic(path, configs.dump(config).encode())
         return
     kept = configs.load(path)
-    if kept != config:
+    if kept != config and is_untouched(folder):
+        write_atomic(path, configs.dump(config).encode())
+    elif kept != config:
         differences = "; ".join(configs.differences(kept, config))
         raise ConfigError(
             f"{folder}: made with another config: {differences}",
@@ -79,13 +83,24 @@ def adopt(folder: Path, config: Config) -> None:
         )
 
 
+def is_untouched(folder: Path) -> bool:
+    """Whether a run folder holds no answer yet, and no shards."""
+    if not (folder / ledger.NAME).exists():
+        return not (folder / manifest.NAME).exists()
+    db = ledger.read_only(folder)
+    try:
+        return not db.execute("SELECT count(*) FROM (SELECT 1 FROM answers LIMIT 1)").get
+    finally:
+        db.close()
+
+
 def check_sources(folder: Path, kept: dict[str, str] | None, found: dict[str, str]) -> None:
     """Refuses to go on with other templates, libraries, models or benchmark files than were begun with.
 
     Raises:
         ConfigError: One of them changed; the message names it.
     """
-    if kept is None or kept == found:
+    if kept is None or kept == found or is_untouched(folder):
         return
     names = sorted(kept.keys() | found.keys())
     changed = [f"{n}: {kept.get(n)} != {found.get(n)}" for n in names if kept.get(n) != found.get(n)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptcot.config import Config, load
-from promptcot.errors import ConfigError, PromptCoTError
+from promptcot.errors import PromptCoTError
 from promptcot.pipeline.summary import Summary, summarise
 from promptcot.records import Example
 from promptcot.report.model import Trained, trained
@@ -124,10 +124,10 @@ def _hash(example: Example) -> str:
 
 
 def _concepts(graph: str) -> dict[str, tuple[str, str]]:
-    from promptcot.concepts import library
+    from promptcot.concepts.library import load as load_graph
 
     try:
-        found = library.load(graph)
-    except (PromptCoTError, ConfigError):
+        found = load_graph(graph)
+    except PromptCoTError:
         return {}  # the library was on a search path, or has moved: the report shows ids
     return {key: (concept.name, concept.domain) for key, concept in found.concepts.items()}

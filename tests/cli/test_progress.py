@@ -56,9 +56,10 @@ def test_lines_come_now_and_then_and_at_the_end(capsys: pytest.CaptureFixture[st
     assert len(said) == 5
 
 
-def test_live_display_shows_every_stage_and_the_last_notes() -> None:
+def test_live_display_shows_every_stage_and_the_last_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     live = Live()
-    live._counts.begin(["author", "judge"], target=100, accepted=0)
+    monkeypatch.setattr(live._region, "start", lambda: setattr(live._region, "_started", True))
+    live.begin(["author", "judge"], target=100, accepted=0)
     live.stage("author", 1200, 1100)
     live.stage("judge", 1100, 900)
     live.accepted(50)
