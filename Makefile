@@ -21,7 +21,7 @@ setup: $(VENV)/.ready-dev   ## Make the virtual environment, with what developme
 demo: $(VENV)/.ready    ## The whole road: concepts to data to a trained, scored model
 	rm -rf $(RUN)
 	$(PROMPTCOT) generate $(RUN) --config examples/demo.yaml --workers $(WORKERS)
-	$(PROMPTCOT) train $(RUN) --model nano --recipe demo
+	$(PROMPTCOT) train $(RUN) --model nano --recipe small
 	$(PROMPTCOT) evaluate $(RUN)
 	$(PROMPTCOT) report $(RUN)
 

@@ -40,7 +40,7 @@ def main() -> None:
     options = parser.parse_args()
     commands = {
         "generate": ["generate", "run", "--config", str(options.config), "--workers", str(options.workers)],
-        "train": ["train", "run", "--model", "nano", "--recipe", "demo"],
+        "train": ["train", "run", "--model", "nano", "--recipe", "small"],
         "evaluate": ["evaluate", "run"],
         "report": ["report", "run"],
     }
