@@ -16,6 +16,8 @@ from torch import Tensor
 GPU = torch.cuda.is_available()
 if not GPU:
     os.environ["TRITON_INTERPRET"] = "1"
+# The references' matrix products, in the mode that fills what torch.empty gives with NaN.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 pytest.importorskip("triton")
 
 from promptcot.errors import KernelError  # noqa: E402

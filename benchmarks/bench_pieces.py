@@ -1,0 +1,472 @@
+"""Time the pieces around the scan against their byte floors and against mamba_ssm, on a CUDA device.
+
+Usage: python benchmarks/bench_pieces.py [--only NAME] [--peer FOLDER] [--tune] [--warm PART/PARTS]
+
+Every line is one pass of one piece at a layer's shape: the bytes that it cannot do without, its median
+time, what share of the measured copy bandwidth that is, and the same of the peer where there is one. A piece
+is checked against its definition in float64 first, and no time is printed for one that fails. ``--tune``
+times other launches too; ``--warm 2/8`` only compiles, every eighth case beginning with the second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import triton
+from torch import Tensor
+from torch.nn import functional as F
+from triton.testing import do_bench
+
+from promptcot.ssd import ops, reference
+from promptcot.ssd.kernels import conv1d, decode, norm
+
+BF16, FP32 = torch.bfloat16, torch.float32
+Run = Callable[[], Any]
+
+
+def randn(*shape: int, dtype: torch.dtype = BF16, grad: bool = False) -> Tensor:
+    return torch.randn(*shape, device="cuda", dtype=FP32).to(dtype).requires_grad_(grad)
+
+
+def error(got: Tensor, want: Tensor) -> float:
+    want = want.detach().double()
+    return float((got.detach().double() - want).norm() / want.norm())
+
+
+def passes(function: Callable[..., Any], leaves: list[Tensor], grads: list[Tensor]) -> dict[str, Run]:
+    """The forward pass of a function, and its backward pass alone."""
+    outputs = function(*leaves)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+
+    def forward() -> None:
+        with torch.no_grad():
+            function(*leaves)
+
+    return {
+        "fwd": forward,
+        "bwd": lambda: torch.autograd.grad(outputs, leaves, grads, retain_graph=True),
+    }
+
+
+def results(function: Callable[..., Any], leaves: list[Tensor], grads: list[Tensor]) -> list[Tensor]:
+    leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+    outputs = function(*leaves)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    grads = [grad.to(output.dtype) for grad, output in zip(grads, outputs, strict=True)]
+    return [*outputs, *torch.autograd.grad(outputs, leaves, grads)]
+
+
+def check(
+    ours: Callable[..., Any], definition: Callable[..., Any], leaves: list[Tensor], grads: list[Tensor]
+) -> str:
+    """Compare all outputs and gradients with float64; the same formula in float32 sets the bound."""
+    got = results(ours, leaves, grads)
+    again = results(ours, leaves, grads)
+    plain = results(definition, leaves, grads)
+    exact = results(definition, [leaf.double() for leaf in leaves], grads)
+    worst = 0.0
+    for one, two, rough, want in zip(got, again, plain, exact, strict=True):
+        assert torch.equal(one, two), "two runs differ"
+        ratio = error(one, want) / max(error(rough, want), 1e-6)
+        assert ratio <= 1.5, f"error {error(one, want):.2e}, {ratio:.2f} times that of the formula in float32"
+        worst = max(worst, ratio)
+    return f"{worst:.2f}"
+
+
+@dataclass
+class Case:
+    """One piece at one shape.
+
+    Attributes:
+        name: What the table calls it.
+        moved: Least bytes of every pass.
+        runs: What to time of ours.
+        peer: What to time of the peer, by pass.
+        verify: Checks ours, and says how its error compares.
+        table: The launch table that ``--tune`` varies, its key and what else to try, by pass.
+    """
+
+    name: str
+    moved: dict[str, int]
+    runs: dict[str, Run]
+    verify: Callable[[], str]
+    peer: dict[str, Run] = field(default_factory=dict)
+    table: dict[str, tuple[dict[int, Any], int, list[Any]]] = field(default_factory=dict)
+
+
+CONV_FORWARD = [
+    conv1d.Tile(16, 16, 8, 64, 4), conv1d.Tile(8, 16, 8, 128, 4), conv1d.Tile(4, 32, 8, 256, 4),
+    conv1d.Tile(16, 16, 4, 64, 4), conv1d.Tile(16, 32, 8, 64, 4), conv1d.Tile(8, 16, 8, 64, 2),
+    conv1d.Tile(16, 16, 16, 64, 4), conv1d.Tile(8, 32, 8, 64, 4),
+]  # fmt: skip
+CONV_BACKWARD = [
+    conv1d.Tile(8, 32, 4, 64, 4), conv1d.Tile(8, 32, 2, 64, 4), conv1d.Tile(4, 32, 4, 128, 4),
+    conv1d.Tile(8, 32, 4, 64, 2), conv1d.Tile(8, 64, 4, 64, 4), conv1d.Tile(8, 32, 8, 64, 4),
+    conv1d.Tile(16, 32, 4, 32, 4), conv1d.Tile(4, 32, 4, 64, 2),
+]  # fmt: skip
+
+
+def conv_case(name: str, batch: int, seqlen: int, channels: int, lengths: list[int] | None = None) -> Case:
+    """The convolution over the part of in_proj's output that it is for."""
+    weight, bias = randn(channels, 4, dtype=FP32, grad=True), randn(channels, dtype=FP32, grad=True)
+    wide = randn(batch, seqlen, 2 * channels)
+    x, dy = wide[..., channels:].detach().requires_grad_(), randn(batch, seqlen, channels)
+    cu_seqlens = None
+    if lengths is not None:
+        cu_seqlens = torch.tensor([0, *lengths], device="cuda").cumsum(0).int()
+
+    def ours(*leaves: Tensor) -> Tensor:
+        return ops.causal_conv1d_silu(*leaves, cu_seqlens=cu_seqlens)
+
+    def torchs(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        padded = F.pad(x.transpose(1, 2), (3, 0))
+        return F.silu(F.conv1d(padded, weight.to(BF16)[:, None], bias.to(BF16), groups=channels)).transpose(
+            1, 2
+        )
+
+    def verify() -> str:
+        short = torch.tensor([0, 1, 700, 701, 2048], device="cuda", dtype=torch.int32)
+        part = [x.detach().reshape(1, -1, channels)[:, :2048], weight, bias]
+        return check(
+            lambda *t: ops.causal_conv1d_silu(*t, cu_seqlens=short),
+            lambda *t: reference.causal_conv1d_silu(*t, cu_seqlens=short),
+            part,
+            [dy.reshape(1, -1, channels)[:, :2048]],
+        )
+
+    tensor = 2 * batch * seqlen * channels
+    peer = {} if lengths else passes(torchs, [x, weight, bias], [dy])
+    return Case(
+        name,
+        {"fwd": 2 * tensor, "bwd": 3 * tensor},
+        passes(ours, [x, weight, bias], [dy]),
+        verify,
+        peer,
+        {"fwd": (conv1d.FORWARD, 512, CONV_FORWARD), "bwd": (conv1d.BACKWARD, 512, CONV_BACKWARD)},
+    )
+
+
+def norm_tunes(block: int) -> dict[str, tuple[dict[int, Any], int, list[Any]]]:
+    wide = block >= 4096
+    rows = (1,) if wide else (1, 2, 4)
+    warps = (block // 1024, block // 512) if wide else (1, 2, 4)
+    programs = (132, 264, 528, 1056) if wide else (1056, 2112, 4224)
+    return {
+        "fwd": (norm.FORWARD, block, [norm.Cut(r, w) for r in rows for w in {*warps, max(1, block // 2048)}]),
+        "bwd": (
+            norm.BACKWARD,
+            block,
+            [
+                norm.Cut(r, w, s, p)
+                for r in rows[-2:]
+                for w in warps[-2:]
+                for s in (1, 2)
+                for p in programs[:3]
+            ],
+        ),
+    }
+
+
+def gated_case(
+    name: str, tokens: int, channels: int, ngroups: int, peer: Any, *, gate_first: bool = True
+) -> Case:
+    weight = randn(channels, dtype=FP32, grad=True)
+    x, z = (
+        randn(tokens, channels, grad=True),
+        randn(tokens, 2 * channels)[:, :channels].detach().requires_grad_(),
+    )
+    dy = randn(tokens, channels)
+    suffix = "gate_first" if gate_first else "norm_first"
+
+    def ours(*leaves: Tensor) -> Tensor:
+        return getattr(ops, f"gated_rms_norm_{suffix}")(*leaves, ngroups=ngroups)
+
+    def theirs(x: Tensor, z: Tensor, weight: Tensor) -> Tensor:
+        return peer.gated.rmsnorm_fn(
+            x, weight, None, z=z, eps=1e-5, group_size=channels // ngroups, norm_before_gate=not gate_first
+        )
+
+    def verify() -> str:
+        definition = getattr(reference, f"gated_rms_norm_{suffix}")
+        return check(
+            ours, lambda *t: definition(*t, ngroups=ngroups), [x[:4096], z[:4096], weight], [dy[:4096]]
+        )
+
+    tensor = 2 * tokens * channels
+    return Case(
+        name,
+        {"fwd": 3 * tensor, "bwd": 5 * tensor},
+        passes(ours, [x, z, weight], [dy]),
+        verify,
+        passes(theirs, [x, z, weight], [dy]) if peer else {},
+        norm_tunes(triton.next_power_of_2(channels // ngroups)),
+    )
+
+
+def residual_case(name: str, tokens: int, channels: int, peer: Any) -> Case:
+    weight = randn(channels, dtype=FP32, grad=True)
+    x, residual = randn(tokens, channels, grad=True), randn(tokens, channels, dtype=FP32, grad=True)
+    grads = [randn(tokens, channels), randn(tokens, channels, dtype=FP32)]
+
+    def theirs(x: Tensor, residual: Tensor, weight: Tensor) -> Any:
+        return peer.norm.rms_norm_fn(
+            x, weight, None, residual=residual, prenorm=True, residual_in_fp32=True, eps=1e-5
+        )
+
+    def verify() -> str:
+        some = [x[:4096], residual[:4096], weight]
+        return check(ops.rms_norm_residual, reference.rms_norm_residual, some, [g[:4096] for g in grads])
+
+    elements = tokens * channels
+    leaves = [x, residual, weight]
+    return Case(
+        name,
+        {"fwd": 12 * elements, "bwd": 16 * elements},
+        passes(ops.rms_norm_residual, leaves, grads),
+        verify,
+        passes(theirs, leaves, grads) if peer else {},
+        norm_tunes(triton.next_power_of_2(channels)),
+    )
+
+
+STEPS = [
+    decode.Tile(r, w)
+    for r, w in ((4, 1), (8, 1), (16, 1), (8, 2), (16, 2), (32, 2), (16, 4), (32, 4), (64, 4), (64, 8))
+]
+
+
+def step_case(batch: int, kept: torch.dtype, peer: Any, *, fused: bool = False) -> Case:
+    """One token at the 7B model's layer: 128 heads, headdim 64, dstate 128, 8 groups."""
+    heads, headdim, dstate, groups = 128, 64, 128, 8
+    channels = heads * headdim + 2 * groups * dstate
+    state = randn(batch, heads, headdim, dstate, dtype=kept)
+    conv_state, weight = randn(batch, channels, 3), randn(channels, 4, dtype=FP32)
+    xBC, bias = randn(batch, channels), randn(channels, dtype=FP32)
+    dt, z = randn(batch, heads), randn(batch, heads, headdim)
+    A, D, dt_bias = -randn(heads, dtype=FP32).exp(), randn(heads, dtype=FP32), randn(heads, dtype=FP32)
+    slots = torch.arange(batch, device="cuda", dtype=torch.int32)
+    options = {"D": D, "z": z, "dt_bias": dt_bias, "dt_softplus": True, "slots": slots}
+
+    def split(mixed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, B, C = mixed.split([heads * headdim, groups * dstate, groups * dstate], -1)
+        return x.view(-1, heads, headdim), B.view(-1, groups, dstate), C.view(-1, groups, dstate)
+
+    x, B, C = split(xBC)
+
+    def one() -> Tensor:
+        if fused:
+            return ops.mixer_step(conv_state, state, xBC, dt, A, weight, bias, ngroups=groups, **options)
+        return ops.ssd_step(state, x, dt, A, B, C, **options)
+
+    def two() -> Tensor:
+        x, B, C = split(ops.conv_step_silu(conv_state, xBC, weight, bias, slots=slots))
+        return ops.ssd_step(state, x, dt, A, B, C, **options)
+
+    def verify() -> str:
+        wide = {
+            n: v.double() if torch.is_tensor(v) and v.is_floating_point() else v for n, v in options.items()
+        }
+        kept_state, states = state.clone(), state.double()
+        if fused:
+            kept_conv, convs = conv_state.clone(), conv_state.double()
+            y = ops.mixer_step(kept_conv, kept_state, xBC, dt, A, weight, bias, ngroups=groups, **options)
+            want = reference.mixer_step(
+                convs,
+                states,
+                xBC.double(),
+                dt.double(),
+                A.double(),
+                weight.double(),
+                bias.double(),
+                ngroups=groups,
+                **wide,
+            )
+            assert torch.equal(kept_conv.double(), convs)
+        else:
+            y = ops.ssd_step(kept_state, x, dt, A, B, C, **options)
+            tensors = [t.double() for t in (x, dt, A, B, C)]
+            want = reference.ssd_step(states, *tensors, **wide)
+        assert error(y, want) < 6e-3
+        assert error(kept_state, states) < (3e-3 if fused or kept == BF16 else 1e-6)
+        return f"{error(y, want):.1e}"
+
+    expanded = [A[:, None, None].expand(heads, headdim, dstate), dt[..., None].expand(-1, -1, headdim)]
+
+    def theirs() -> Tensor:
+        return peer.step.selective_state_update(
+            state,
+            x,
+            expanded[1],
+            expanded[0],
+            B,
+            C,
+            D=D[:, None].expand(-1, headdim),
+            z=z,
+            dt_bias=dt_bias[:, None].expand(-1, headdim),
+            dt_softplus=True,
+            state_batch_indices=slots,
+        )
+
+    moved = 2 * state.numel() * state.element_size() + 2 * batch * (heads * headdim * 3 + 2 * groups * dstate)
+    if fused:
+        moved += 2 * batch * channels * 6
+    kind = "fused" if fused else "scan"
+    rivals = {"step": two} if fused else ({"step": theirs} if peer else {})
+    key = max(least for least in decode.STEP if least <= batch * heads)
+    label = "fp32" if kept == FP32 else "bf16"
+    return Case(
+        f"{kind} step, batch {batch}, {label} state",
+        {"step": moved},
+        {"step": one},
+        verify,
+        rivals,
+        {"step": (decode.STEP, key, STEPS)},
+    )
+
+
+class Peer:
+    """mamba_ssm's Triton pieces."""
+
+    def __init__(self) -> None:
+        from mamba_ssm.ops.triton import layer_norm, layernorm_gated, selective_state_update
+
+        self.norm, self.gated, self.step = layer_norm, layernorm_gated, selective_state_update
+
+
+def documents(tokens: int, seed: int = 0) -> list[int]:
+    """Lengths from 100 to 20,000, as many short as long ones by their logarithm, that fill a row."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths: list[int] = []
+    while sum(lengths) < tokens:
+        lengths.append(int(100 * 200 ** torch.rand((), generator=generator).item()))
+    lengths[-1] -= sum(lengths) - tokens
+    return lengths
+
+
+def makers(peer: Any) -> dict[str, Callable[[], Case]]:
+    found: dict[str, Callable[[], Case]] = {
+        "conv 2.7B 8x8192": lambda: conv_case("conv+silu 2.7B 8x8192", 8, 8192, 5376),
+        "conv 7B 4x8192": lambda: conv_case("conv+silu 7B 4x8192", 4, 8192, 10240),
+        "conv 7B packed": lambda: conv_case("conv+silu 7B packed 32768", 1, 32768, 10240, documents(32768)),
+        "gated 2.7B": lambda: gated_case("gated norm 2.7B 65536x5120", 65536, 5120, 1, peer),
+        "gated 7B": lambda: gated_case("gated norm 7B 32768x8192/8", 32768, 8192, 8, peer),
+        "normfirst 7B": lambda: gated_case(
+            "norm-first 7B 32768x8192/8", 32768, 8192, 8, peer, gate_first=False
+        ),
+        "residual 2.7B": lambda: residual_case("residual norm 2.7B 65536x2560", 65536, 2560, peer),
+        "residual 7B": lambda: residual_case("residual norm 7B 32768x4096", 32768, 4096, peer),
+    }
+    for kept in (FP32, BF16):
+        for batch in (1, 16, 64, 256):
+            for fused in (False, True):
+                name = f"step {batch} {kept} {'fused' if fused else 'scan'}"
+                found[name] = lambda b=batch, k=kept, f=fused: step_case(b, k, peer, fused=f)
+    return found
+
+
+@contextlib.contextmanager
+def entry(table: dict[int, Any], key: int, value: Any) -> Iterator[None]:
+    kept = table[key]
+    table[key] = value
+    try:
+        yield
+    finally:
+        table[key] = kept
+
+
+def time_ms(run: Run, rep: int) -> float:
+    return float(do_bench(run, warmup=10, rep=rep, return_mode="median"))
+
+
+def copy_bandwidth() -> float:
+    source = randn(2**31, dtype=BF16)
+    target = torch.empty_like(source)
+    return 4 * 2**31 / time_ms(lambda: target.copy_(source), 100) * 1e3
+
+
+def report(case: Case, copy: float, say: Callable[[str], None], *, tune: bool) -> None:
+    verdict = case.verify()
+    for name, run in case.runs.items():
+        ms = time_ms(run, 100)
+        share = case.moved[name] / (ms * 1e-3) / copy
+        line = (
+            f"| {case.name} | {name} | {case.moved[name] / copy * 1e6:.1f} | {ms * 1e3:.1f} | {share:.0%} |"
+        )
+        rival = time_ms(case.peer[name], 100) if name in case.peer else math.nan
+        say(f"{line} {rival * 1e3:.1f} | {rival / ms:.2f} | {verdict} |")
+        if not tune:
+            continue
+        table, key, candidates = case.table[name]
+        timed = []
+        for value in candidates:
+            with entry(table, key, value):
+                timed.append((time_ms(run, 40), value))
+        for ms, value in sorted(timed, key=lambda pair: pair[0]):
+            print(f"    {case.name} {name}: {tuple(value)} {ms * 1e3:.1f} us", flush=True)
+
+
+def warm(case: Case) -> None:
+    """Compile all that would be timed."""
+    case.verify()
+    for name, run in case.runs.items():
+        run()
+        if name in case.peer:
+            case.peer[name]()
+        table, key, candidates = case.table[name]
+        for value in candidates:
+            with entry(table, key, value):
+                run()
+    torch.cuda.synchronize()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="cases whose names hold this")
+    parser.add_argument("--peer", help="folder that holds mamba_ssm")
+    parser.add_argument("--tune", action="store_true")
+    parser.add_argument("--warm", help="compile only: PART/PARTS, counted from 0")
+    args = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("bench_pieces needs a CUDA device", file=sys.stderr)
+        return 1
+    if args.peer:
+        sys.path.insert(0, args.peer)
+    cases = {name: make for name, make in makers(Peer() if args.peer else None).items() if args.only in name}
+    if args.warm:
+        part, parts = map(int, args.warm.split("/"))
+        for make in list(cases.values())[part::parts]:
+            warm(make())
+        return 0
+    copy = copy_bandwidth()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    lines = [
+        f"{torch.cuda.get_device_name()}, torch {torch.__version__}, triton {triton.__version__}, "
+        f"commit {commit.stdout.strip() or 'unknown'}, copy {copy / 1e12:.2f} TB/s",
+        "",
+        "| piece | pass | floor us | ours us | of copy | other us | faster | error |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    failed = False
+    for name, make in cases.items():
+        try:
+            report(make(), copy, lines.append, tune=args.tune)
+        except Exception as problem:
+            failed = True
+            lines.append(f"| {name} | no time: {type(problem).__name__}: {problem} |")
+        torch.cuda.empty_cache()
+    print("\n".join(lines), flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
