@@ -177,9 +177,9 @@ class Ledger:
         The sort is over small rows alone; candidates are fetched one by one.
         """
         order = "SELECT ordinal, tier FROM decisions WHERE kept AND phase = ? ORDER BY place, ordinal"
-        query = f"SELECT o.tier, d.candidate FROM ({order}) o CROSS JOIN decisions d ON d.ordinal = o.ordinal"
         decoder = msgspec.json.Decoder(Candidate)
-        for tier, blob in self.reader.execute(query, (phase,)):
+        for ordinal, tier in self.reader.execute(order, (phase,)):
+            blob = self.reader.execute("SELECT candidate FROM decisions WHERE ordinal = ?", (ordinal,)).get
             yield tier, decoder.decode(blob)
 
     def query(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -34,14 +34,15 @@ class Outcome(Record, frozen=True):
 
     Attributes:
         candidate: What is known of the problem, as far as the road went.
-        suspect: Whether the fault may lie with the endpoint rather than with this recipe.
+        failed_at: When a backend gave up on it, where the fault may lie with the endpoint rather than
+            with this recipe: a success of a request begun later than that clears the endpoint.
     """
 
     candidate: Candidate | None = None
     stage: str = ""
     reason: str = ""
     detail: str = ""
-    suspect: bool = False
+    failed_at: int | None = None
 
 
 class Road:
@@ -56,6 +57,8 @@ class Road:
         self._parts = parts
         self._ledger = ledger
         self._slots = asyncio.Semaphore(concurrency)
+        self._moment = 0  # counts requests begun and failed
+        self.alive_at = 0  # when the last request to be answered had begun
         self.stopping = False
         # What the first filters drop for its judgements alone need not be solved. The filters decide
         # again, in the order of the recipes: this only saves asking.
@@ -85,14 +88,16 @@ class Road:
                 candidate = await self._solve(candidate)
             return Outcome(candidate=candidate)
         except (ParseError, VerificationError) as error:
-            reason, suspect = getattr(error, "reason", "failed-check"), False
+            reason, failed_at = getattr(error, "reason", "failed-check"), None
             detail = error.message
         except BackendError as error:
             if error.status in _FATAL:
                 raise
-            reason, suspect, detail = "backend-error", error.retryable, error.message
+            self._moment += 1
+            reason, detail = "backend-error", error.message
+            failed_at = self._moment if error.retryable else None
         return Outcome(
-            candidate=candidate, stage=_STAGE_OF[role], reason=reason, detail=detail, suspect=suspect
+            candidate=candidate, stage=_STAGE_OF[role], reason=reason, detail=detail, failed_at=failed_at
         )
 
     async def _author(self, recipe: Recipe) -> Problem:
@@ -162,6 +167,9 @@ class Road:
         async with self._slots:
             if self.stopping:
                 raise Stopped
+            self._moment += 1
+            begun = self._moment
             completion = await backend.complete(prompt)
+            self.alive_at = max(self.alive_at, begun)
         await self._ledger.record(key, recipe.ordinal, role, sample, completion)
         return prompt, completion

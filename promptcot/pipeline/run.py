@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -103,7 +104,6 @@ class _Run:
         self._most = config.target.max_recipes or 10 * config.target.accepted + 100
         self._next = self._decider.frontier
         self._room = asyncio.Event()
-        self._active = 0
         self._suspects: list[tuple[Recipe, Outcome]] = []
         self._signal: signal.Signals | None = None
         self._told = 0.0
@@ -150,6 +150,8 @@ class _Run:
         tasks = [asyncio.create_task(self._traveller()) for _ in range(self._travellers)]
         try:
             await asyncio.gather(*tasks)
+            if not self._road.stopping:
+                self._clear(before=math.inf)  # the recipes ran out before another answer came
         except BaseException:
             self._stop()
             raise
@@ -164,13 +166,10 @@ class _Run:
         """Takes one recipe after another along the road."""
         while (ordinal := await self._take()) is not None:
             recipe = self._parts.recipes.recipe(ordinal)
-            self._active += 1
             try:
                 outcome = await self._road.travel(recipe)
             except Stopped:
                 return
-            finally:
-                self._active -= 1
             if self._road.stopping and outcome.reason == "backend-error":
                 return  # the signal that stops us may have stopped who answers, too
             self._settle(recipe, outcome)
@@ -181,39 +180,43 @@ class _Run:
             if self._next < self._limit():
                 self._next += 1
                 return self._next - 1
-            if not self._active and self._suspects:
-                self._release()  # all wait for these, and everyone else was answered
-                continue
             self._room.clear()
             await self._room.wait()
         return None
 
     def _limit(self) -> int:
-        """How far ahead of the decisions to go: as far as the yield says is needed, and not for ever."""
+        """How far ahead of the decisions to go: as far as the yield says is needed, and not for ever.
+
+        One further for each suspect, so that others are asked after it and clear the endpoint, or not.
+        """
         decider = self._decider
         share = (decider.accepted + 1) / (decider.frontier + 1)
         needed = int((self._config.target.accepted - decider.accepted) / share) + 1
-        return decider.frontier + min(self._ahead, needed)
+        return decider.frontier + min(self._ahead, needed) + len(self._suspects)
 
     def _settle(self, recipe: Recipe, outcome: Outcome) -> None:
-        if outcome.suspect:
+        if outcome.failed_at is None:
+            self._decider.settle(recipe, outcome)
+        else:
             self._suspects.append((recipe, outcome))
             if len(self._suspects) >= _SUSPECTS:
                 raise BackendError(
                     f"{len(self._suspects)} requests in a row were not answered: {outcome.detail}",
                     remedy="see to the endpoint, and run the same command again to go on",
                 )
-        else:
-            self._release()
-            self._decider.settle(recipe, outcome)
+        if self._suspects:
+            self._clear(before=self._road.alive_at)
         self._room.set()
         self._tell()
 
-    def _release(self) -> None:
-        """Others are answered, so the fault was with these: they are decided about like any other."""
+    def _clear(self, *, before: float) -> None:
+        """Decides about suspects like about any other, where a later request was answered."""
         suspects, self._suspects = self._suspects, []
         for recipe, outcome in suspects:
-            self._decider.settle(recipe, outcome)
+            if outcome.failed_at is not None and outcome.failed_at >= before:
+                self._suspects.append((recipe, outcome))
+            else:
+                self._decider.settle(recipe, outcome)
 
     def _stop(self) -> None:
         self._road.stopping = True

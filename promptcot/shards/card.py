@@ -84,12 +84,12 @@ def _phases(manifest: Manifest) -> str:
 def _columns() -> str:
     return (
         "## Columns\n\n"
-        "`id` names the problem; `prompt` is what a model is given and `completion` what it is to produce; `answer` is the bare\n"
-        "final answer, compared as `answer_kind` says (`code` by running `tests`). `difficulty` runs from 0\n"
-        "to 1 and `tier` from 1 up, `phase` is the configuration; `measures` holds what the difficulty was computed from. `concepts`,\n"
-        "`domain` and `level` are what the problem was asked to be made of, `rationale` is the plan its\n"
-        "author gave, `structure` is equal for problems that differ in numbers and words alone, `author` is\n"
-        "the model and `recipe` the recipe it was made from."
+        "`id` names the problem; `prompt` is what a model is given and `completion` what it is to produce;\n"
+        "`answer` is the bare final answer, compared as `answer_kind` says (`code` by running `tests`).\n"
+        "`difficulty` runs from 0 to 1, `tier` from 1 up, `phase` is the configuration; `measures` holds\n"
+        "what the difficulty was computed from. `concepts`, `domain` and `level` are what the problem was\n"
+        "asked to be made of, `rationale` is the plan its author gave, `structure` is equal for problems\n"
+        "that differ in numbers and words alone, `author` is the model and `recipe` the recipe it came from."
     )
 
 

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from promptcot.config import Execution, Solving
+from promptcot.errors import BackendError, ConfigError, YieldError
+from promptcot.pipeline.progress import Silent
+from promptcot.pipeline.run import Interrupted, generate
+from promptcot.pipeline.summary import summarise
+from promptcot.records import Recipe
+from promptcot.shards.reader import open_shards
+from promptcot.verification.equality import equal
+
+
+@pytest.fixture(scope="module")
+def reference(scripted, products, tmp_path_factory):
+    """One run that nothing disturbed, its backend, and the hashes of what it made."""
+    folder = tmp_path_factory.mktemp("reference") / "run"
+    settings, backend = scripted.config(60), scripted.Scripted()
+    summary = generate(settings, folder, parts=scripted.parts(settings, backend))
+    return folder, backend, summary, products(folder)
+
+
+def test_filters_drop_what_the_script_made_wrong_and_nothing_else(reference, scripted):
+    folder, _, summary, _ = reference
+    kinds = [scripted.kind_of(scripted.Recipes().recipe(i)) for i in range(summary.asked)]
+    assert summary.accepted == 60 == kinds.count("right") + 1  # one of the repeated ones comes first
+    by_reason = {(row.stage, row.reason): row.count for row in summary.rejections}
+    assert by_reason == {
+        ("author", "refusal"): kinds.count("refused"),
+        ("author", "missing-answer"): kinds.count("malformed"),
+        ("judge", "bad-format"): kinds.count("bad"),
+        ("solved", "wrong-answer"): kinds.count("wrong"),
+        ("solved", "no-answer"): kinds.count("silent"),
+        ("duplicates", "exact-duplicate"): kinds.count("repeated") - 1,
+    }
+    assert all(row.examples for row in summary.rejections)
+    shards = open_shards(folder)
+    rows = [row for phase in (*shards.phases, "held-out") for row in shards.rows(phase)]
+    assert len({row.recipe for row in rows}) == 60
+    assert all(equal(row.answer, row.completion.rsplit("boxed{")[1][:-1]).equal for row in rows)
+
+
+def test_the_summary_adds_up(reference):
+    folder, backend, summary, _ = reference
+    assert summary.complete
+    assert summary.funnel[0].entered == summary.asked
+    assert summary.funnel[-1].kept == summary.accepted == sum(summary.phases.values())
+    assert sum(summary.tiers.values()) == sum(summary.domains.values()) == sum(summary.histogram) == 60
+    assert sum(use.requests for use in summary.roles) == len(backend.asked) == len(set(backend.asked))
+    assert {"author", "judge", "solver", "filter duplicates", "shards", "total"} <= set(summary.seconds)
+    assert summarise(folder) == summary
+    assert not list(folder.glob("ledger.sqlite-*"))
+
+
+def test_rows_are_in_order_and_structures_stay_on_one_side(reference):
+    shards = open_shards(reference[0])
+    for phase in shards.phases:
+        scores = [row.difficulty for row in shards.rows(phase)]
+        assert scores == sorted(scores)
+    train = {
+        row.structure for phase in shards.phases for row in shards.rows(phase) if row.measures["ops"] >= 3
+    }
+    held = {row.structure for row in shards.rows("held-out") if row.measures["ops"] >= 3}
+    assert not train & held
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, 256])
+def test_concurrency_changes_nothing(reference, scripted, products, tmp_path, concurrency):
+    settings = scripted.config(60)
+    execution = Execution(concurrency=concurrency)
+    generate(settings, tmp_path, execution=execution, parts=scripted.parts(settings, scripted.Scripted()))
+    assert products(tmp_path) == reference[3]
+
+
+def test_a_finished_run_asks_nothing_and_mends_its_shards(scripted, products, tmp_path):
+    settings = scripted.config(10)
+    generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted()))
+    before = products(tmp_path)
+    backend = scripted.Scripted()
+    assert generate(settings, tmp_path, parts=scripted.parts(settings, backend)).complete
+    shard = next((tmp_path / "data").rglob("*.parquet"))
+    shard.write_bytes(shard.read_bytes()[:-1])
+    (tmp_path / "README.md").unlink()
+    generate(settings, tmp_path, parts=scripted.parts(settings, backend))
+    assert products(tmp_path) == before
+    assert backend.asked == []
+
+
+def test_another_config_or_other_sources_are_refused(scripted, tmp_path):
+    settings = scripted.config(5)
+    generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted()))
+    other = scripted.config(6)
+    with pytest.raises(ConfigError, match=r"target\.accepted: 5 != 6"):
+        generate(other, tmp_path, parts=scripted.parts(other, scripted.Scripted()))
+    backend = scripted.Scripted()
+    backend.identity = "scripted/2"
+    with pytest.raises(ConfigError, match="backend author: scripted/1 != scripted/2"):
+        generate(settings, tmp_path, parts=scripted.parts(settings, backend))
+
+
+def test_a_folder_of_something_else_is_refused(scripted, tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ConfigError, match=r"not a run folder, and not empty \(it holds thesis.txt\)"):
+        generate(scripted.config(5), tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["thesis.txt"]
+
+
+def test_no_yield_is_an_error_with_the_reasons_and_no_shards(scripted, tmp_path):
+    settings = scripted.config(5, filters=({"rule": "judge", "criteria": ["clarity"]},))
+    with pytest.raises(YieldError, match=r"0 of 5 .* 150 recipes; .*judge: unrated \(\d+\)"):
+        generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted()))
+    assert not (tmp_path / "manifest.json").exists()
+    assert summarise(tmp_path).asked == 150
+
+
+def test_too_little_yield_is_an_error_with_the_shards_of_what_there_is(scripted, tmp_path):
+    settings = scripted.config(50, target={"accepted": 50, "max_recipes": 40})
+    with pytest.raises(YieldError, match="shards of these are written"):
+        generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted()))
+    summary = summarise(tmp_path)
+    assert 0 < open_shards(tmp_path).manifest.accepted == summary.accepted < 50
+
+
+def test_a_dead_endpoint_stops_the_run_and_costs_nothing(reference, scripted, products, tmp_path):
+    settings = scripted.config(60)
+    calls = []
+
+    def dies(prompt):
+        calls.append(prompt.id)
+        return BackendError("connection refused", retryable=True) if len(calls) > 50 else None
+
+    with pytest.raises(BackendError, match="20 requests in a row were not answered: connection refused"):
+        generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted(fail=dies)))
+    generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted()))
+    assert products(tmp_path) == reference[3]
+
+
+def test_a_wrong_key_ends_the_run_at_once(scripted, tmp_path):
+    settings = scripted.config(5)
+    backend = scripted.Scripted(fail=lambda _: BackendError("unauthorised", status=401))
+    with pytest.raises(BackendError, match="unauthorised"):
+        generate(settings, tmp_path, parts=scripted.parts(settings, backend))
+
+
+def test_poison_is_put_aside(scripted, tmp_path):
+    settings = scripted.config(20)
+    poison = {f"r{i:08d}" for i in range(0, 400, 3)}
+
+    def fails(prompt):
+        return BackendError("timed out", retryable=True) if prompt.recipe.id in poison else None
+
+    summary = generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted(fail=fails)))
+    assert summary.accepted == 20
+    assert {row.reason: row.stage for row in summary.rejections}["backend-error"] == "author"
+
+
+class _SignalAt(Silent):
+    """Sends this process a signal when so many are accepted."""
+
+    def __init__(self, number: int, accepted: int) -> None:
+        self._number, self._at = number, accepted
+
+    def accepted(self, count: int) -> None:
+        if count >= self._at:
+            self._at = 10**9
+            os.kill(os.getpid(), self._number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_drains_and_the_run_goes_on_from_there(
+    reference, scripted, products, tmp_path, number, monkeypatch
+):
+    monkeypatch.setattr("promptcot.pipeline.run._TELL_EVERY_S", 0.0)
+    settings, first, second = scripted.config(60), scripted.Scripted(), scripted.Scripted()
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(Interrupted, match="run the same command again"):
+        generate(
+            settings,
+            tmp_path,
+            execution=Execution(concurrency=4),
+            progress=_SignalAt(number, 7),
+            parts=scripted.parts(settings, first),
+        )
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+    kept = summarise(tmp_path)
+    assert 7 <= kept.accepted < 60
+    assert sum(use.requests for use in kept.roles) == len(first.asked)  # all that was asked was written
+    generate(settings, tmp_path, parts=scripted.parts(settings, second))
+    assert not set(first.asked) & set(second.asked)
+    assert products(tmp_path) == reference[3]
+
+
+def test_a_student_that_samples_measures_difficulty(scripted, tmp_path):
+    settings = scripted.config(
+        30, backends={"s": {"kind": "x"}}, roles={"student": "s"}, solving=Solving(student_attempts=8)
+    )
+    generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted()))
+    shards = open_shards(tmp_path)
+    rows = [row for phase in (*shards.phases, "held-out") for row in shards.rows(phase)]
+    easy = [row.difficulty for row in rows if row.level <= 3]
+    hard = [row.difficulty for row in rows if row.level >= 8]
+    assert sum(easy) / len(easy) < sum(hard) / len(hard)
+    assert all((row.difficulty * 8).is_integer() for row in rows)
+
+
+def test_a_defect_ends_the_run_as_itself(scripted, tmp_path):
+    class Broken(scripted.Recipes):
+        def recipe(self, ordinal: int, /) -> Recipe:
+            if ordinal == 9:
+                raise ZeroDivisionError("a defect")
+            return super().recipe(ordinal)
+
+    settings = scripted.config(60)
+    with pytest.raises(ZeroDivisionError):
+        generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted(), Broken()))
