@@ -48,8 +48,8 @@ class Options(Settings):
         paths: Python files with concepts of your own (run as code).
     """
 
-    skin: Literal["letters", "canonical", "mixed"] = "mixed"
-    mix: tuple[Literal["letters", "canonical"], ...] = ("letters",)
+    skin: Literal["letters", "story", "canonical", "mixed"] = "mixed"
+    mix: tuple[Literal["letters", "story", "canonical"], ...] = ("letters", "story")
     distractors: int | None = Field(None, ge=0, le=20)
     extra: int | None = Field(None, ge=0, le=60)
     max_leaf: int | None = Field(None, ge=4, le=10**6)

@@ -165,6 +165,8 @@ class SymbolicConcept:
         for phrase in patterns:
             if sorted(_SLOT.findall(phrase)) != sorted(self.inputs):
                 raise ConfigError(f"{where}: {phrase!r} must name each of {', '.join(self.inputs)} once")
+        if not self.name.strip() or ":" in self.name:
+            raise ConfigError(f"{where}: the name {self.name!r} must not be empty or hold a colon")
         if not self.description:
             raise ConfigError(f"{where}: no docstring", remedy="say in one line what it is")
         if not 1 <= self.level <= 10 or self.weight <= 0:

@@ -76,7 +76,8 @@ def dead_part(dag: Dag) -> str:
     """Names a given value or node that cannot move the answer; empty where every one can.
 
     Each given value is changed to its neighbours, and the change is followed to the answer.
-    A node without given values has its own result changed.
+    A node without given values has its own result changed. And a node is idle when an argument
+    of its own, put in place of its result, gives the same answer: sorting before a sum.
     """
     live = dag.live()
     for index in live:
@@ -91,7 +92,22 @@ def dead_part(dag: Dag) -> str:
                 return f"{arg!r} in {node.concept.id}"
         if not own and not _node_moves(dag, live, index):
             return node.concept.id
+        if index != dag.answer and any(
+            _reaches(dag, live, index, before) is False for before in inputs_of_kind(node, dag.values, index)
+        ):
+            return f"the step {node.concept.id}"
     return ""
+
+
+def inputs_of_kind(node: Node, values: Sequence[Value], index: int) -> list[Value]:
+    """A node's arguments that could stand in for its result and differ from it."""
+    kind = node.concept.output.kind
+    args = [values[arg.node] if isinstance(arg, Ref) else arg for arg in node.args]
+    return [
+        arg
+        for arg, port in zip(args, node.concept.ports, strict=True)
+        if port.kind == kind and not port.fixed and arg != values[index]
+    ]
 
 
 def _slot_moves(dag: Dag, live: list[int], index: int, slot: int, args: tuple[Value, ...]) -> bool:
@@ -113,8 +129,8 @@ def _node_moves(dag: Dag, live: list[int], index: int) -> bool:
     return any(_reaches(dag, live, index, other) for other in output.neighbours(dag.values[index]))
 
 
-def _reaches(dag: Dag, live: list[int], start: int, value: Value) -> bool:
-    """Whether the answer moves when the node `start` has `value`."""
+def _reaches(dag: Dag, live: list[int], start: int, value: Value) -> bool | None:
+    """Whether the answer moves when the node `start` has `value`; None where a concept rejects that."""
     changed: dict[int, Value] = {start: value}
     for index in live:
         node = dag.nodes[index]
@@ -124,10 +140,10 @@ def _reaches(dag: Dag, live: list[int], start: int, value: Value) -> bool:
             changed.get(arg.node, dag.values[arg.node]) if isinstance(arg, Ref) else arg for arg in node.args
         ]
         if not all(port.accepts(arg) for port, arg in zip(node.concept.ports, args, strict=True)):
-            return False
+            return None
         result = node.concept.value(*args)
         if result is None:
-            return False
+            return None
         if result != dag.values[index]:
             changed[index] = result
     return dag.answer in changed

@@ -20,7 +20,8 @@ from promptcot.symbolic.dag import Dag, dead_part, measure, structure
 from promptcot.symbolic.grammar import Grammar
 from promptcot.symbolic.ports import Value
 from promptcot.symbolic.rationale import rationale
-from promptcot.symbolic.skins import SKINS, Skin, plain
+from promptcot.symbolic.skins import SKINS
+from promptcot.symbolic.skins.base import Skin, plain
 from promptcot.symbolic.telling import Telling, solve, tell
 from promptcot.symbolic.wiring import plan_for, wire
 

@@ -37,10 +37,9 @@ class Slot(IntEnum):
 
 
 SLOT_OF = {
-    "term": Slot.TERM, "given": Slot.GIVEN, "name": Slot.NAME, "holder": Slot.HOLDER, "owner": Slot.OWNER,
+    "term": Slot.TERM, "number": Slot.NAME, "given": Slot.GIVEN, "name": Slot.NAME, "holder": Slot.HOLDER, "owner": Slot.OWNER,
     "person": Slot.PERSON, "things": Slot.THINGS, "out": Slot.HOLDER,
 }  # fmt: skip
-_END = 0
 _PIECE = re.compile(r"\{(\w+)\}|([^\s{]+)")
 
 
@@ -80,6 +79,17 @@ class Frame:
     pattern: str
 
 
+class Trie:
+    """A node of the trie of patterns: what follows by word or by slot, and what ends here."""
+
+    __slots__ = ("end", "slots", "words")
+
+    def __init__(self) -> None:
+        self.words: dict[str, Trie] = {}
+        self.slots: dict[Slot, Trie] = {}
+        self.end: tuple[Any, tuple[str, ...]] | None = None
+
+
 class Grammar:
     """The patterns of one skin over one library.
 
@@ -100,9 +110,7 @@ class Grammar:
         concepts: Mapping[str, SymbolicConcept],
     ) -> None:
         self.tokenise, self.reader = tokenise, reader
-        self.closed: dict[Any, Any] = {}
-        self.leading: dict[Any, Any] = {}
-        self.frames: dict[Any, Any] = {}
+        self.closed, self.leading, self.frames = Trie(), Trie(), Trie()
         for id, patterns in phrases.items():
             slots = dict.fromkeys(concepts[id].inputs, Slot.ARG)
             for pattern in patterns:
@@ -119,21 +127,20 @@ class Grammar:
             for pattern in patterns:
                 self._add(self.frames, pattern, concepts[id], slots)
 
-    def _add(self, trie: dict[Any, Any], pattern: str, means: Any, slots: Mapping[str, Slot]) -> None:
+    def _add(self, node: Trie, pattern: str, means: Any, slots: Mapping[str, Slot]) -> None:
         names: list[str] = []
-        node = trie
         for piece in _PIECE.finditer(pattern):
             if piece[1]:
                 slot = slots[piece[1]]
                 names += [piece[1]] if slot is not Slot.THINGS else []
-                node = node.setdefault(slot, {})
+                node = node.slots.setdefault(slot, Trie())
             else:
                 for token in self.tokenise(piece[2]):
-                    node = node.setdefault(token, {})
-        if _END in node and node[_END][0] is not means:
-            other = getattr(node[_END][0], "id", node[_END][0])
+                    node = node.words.setdefault(token, Trie())
+        if node.end is not None and node.end[0] is not means:
+            other = getattr(node.end[0], "id", node.end[0])
             raise ConfigError(f"{getattr(means, 'id', means)} and {other} share the phrase {pattern!r}")
-        node[_END] = (means, tuple(names))
+        node.end = (means, tuple(names))
 
     def read(self, text: str) -> Dag:
         """The problem that `text` tells.
@@ -152,7 +159,9 @@ class Grammar:
                 args = tuple(_as_term(parts[name]) for name in does.inputs)
                 _define(defined, parts["out"], Call(does, args))
             elif does == "define":
-                key = next(parts[name] for name in ("name", "holder", "owner", "person") if name in parts)
+                key = next(
+                    parts[name] for name in ("name", "number", "holder", "owner", "person") if name in parts
+                )
                 _define(defined, key, parts["term"] if "term" in parts else parts["given"])
             elif does == "ask":
                 asked += [_as_term(part) for part in parts.values()]
@@ -163,7 +172,7 @@ class Grammar:
     def _sentence(self, tokens: list[str]) -> tuple[Any, dict[str, Any]]:
         found = [
             (means, dict(zip(names, values, strict=True)))
-            for end, (means, names), values in _Descent(self, tokens).match(self.frames, 0, ())
+            for end, (means, names), values in _Descent(self, tokens).match(self.frames, 0)
             if end == len(tokens)
         ]
         if not found:
@@ -183,21 +192,24 @@ class _Descent:
         self.memo: dict[tuple[int, int], Found] = {}
 
     def match(
-        self, node: dict[Any, Any], start: int, values: tuple[Any, ...]
+        self, node: Trie, start: int, values: tuple[Any, ...] = ()
     ) -> list[tuple[int, Any, tuple[Any, ...]]]:
         """Every way to go from `node` to an end: where, what it means, and what its slots hold."""
-        found = []
-        for key, child in node.items():
-            if key == _END:
-                found.append((start, child, values))
-            elif isinstance(key, Slot):
-                for end, value in self.slot(key, start):
-                    found += self.match(child, end, values if key is Slot.THINGS else (*values, value))
-        if start < len(self.tokens):
-            child = node.get(self.tokens[start])
-            if child is not None:
-                found += self.match(child, start + 1, values)
-        return found
+        found: list[tuple[int, Any, tuple[Any, ...]]] = []
+        tokens, size = self.tokens, len(self.tokens)
+        while True:
+            if node.end is not None:
+                found.append((start, node.end, values))
+            if start >= size:
+                return found
+            for slot, child in node.slots.items():
+                for end, value in self.slot(slot, start):
+                    found += self.match(child, end, values if slot is Slot.THINGS else (*values, value))
+            following = node.words.get(tokens[start])
+            if following is None:
+                return found
+            node = following
+            start += 1
 
     def slot(self, slot: Slot, start: int) -> Found:
         """What can stand in a slot at `start`: ends and values."""
@@ -226,9 +238,9 @@ class _Descent:
             found += self._calls(self.grammar.leading, start)
         return found
 
-    def _calls(self, trie: dict[Any, Any], start: int) -> Found:
+    def _calls(self, trie: Trie, start: int) -> Found:
         found: Found = []
-        for end, (concept, names), values in self.match(trie, start, ()):
+        for end, (concept, names), values in self.match(trie, start):
             by_name = dict(zip(names, values, strict=True))
             args = tuple(by_name[port] for port in concept.inputs)
             if all(

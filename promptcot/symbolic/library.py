@@ -17,7 +17,10 @@ from promptcot.errors import ConfigError, ResourceError
 from promptcot.resources import plugin, plugin_names
 from promptcot.symbolic.concept import SymbolicConcept
 
-DOMAINS = ("arithmetic", "number_theory", "lists")
+DOMAINS = (
+    *("algebra", "arithmetic", "combinatorics", "fractions", "geometry", "lists", "logic", "number_theory"),
+    *("sequences", "strings", "word_problems"),
+)
 """The shipped modules of `promptcot.symbolic.domains`."""
 
 

@@ -6,7 +6,7 @@ import random
 
 from promptcot.symbolic.dag import Dag, Ref
 from promptcot.symbolic.ports import Bounds, Value
-from promptcot.symbolic.skins import plain
+from promptcot.symbolic.skins.base import plain
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 _START = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,7 +11,7 @@ from functools import lru_cache
 from promptcot.symbolic.concept import SymbolicConcept
 from promptcot.symbolic.dag import Arg, Dag, Ref
 from promptcot.symbolic.ports import Value
-from promptcot.symbolic.skins import Forms, Scene, Skin, pattern, plain, spaced
+from promptcot.symbolic.skins.base import Forms, Scene, Skin, pattern, plain, spaced, tight
 
 MAX_NESTING = 2
 
@@ -39,9 +40,7 @@ class _Teller:
                     self.uses[arg.node] += 1
         self.told: set[int] = set()
         self.spares: list[tuple[Forms, str]] = []
-        leaves = sum(not isinstance(arg, Ref) for node in dag.nodes for arg in node.args)
-        self.scene = skin.scene(dag, 0 if skin.canonical else min(leaves, 1 + leaves // 3), rng)
-        self.free = list(self.scene.spares)
+        self.scene = skin.scene(dag, rng)
 
     def tell(self) -> Telling:
         nodes = self.dag.nodes
@@ -55,7 +54,7 @@ class _Teller:
             forms = self.scene.nodes[self.dag.answer]
             question = self._sentence("ask", {**forms, "term": forms["name"]}, self.skin.ends[1])
         ordered = [*asked, *self._order(sentences)]
-        opening = [self.scene.opening] if self.scene.opening else []
+        opening = [self.scene.opening] if self.scene.opening and len(ordered) > 1 else []
         named = {index: self.scene.nodes[index] for index in sentences}
         return Telling(self.skin.ends[2].join([*opening, *ordered, question]), self.scene, named)
 
@@ -92,7 +91,7 @@ class _Teller:
     def _tale(self, index: int) -> str | None:
         node = self.dag.nodes[index]
         forms = self.scene.nodes[index]
-        if self.skin.name != "story" or not node.concept.tales or "holder" not in forms:
+        if not self.skin.tales or not node.concept.tales or "holder" not in forms:
             return None
         first, *rest = node.args
         if not isinstance(first, Ref) and node.concept.symmetric and len(rest) == 1:
@@ -111,20 +110,25 @@ class _Teller:
         """A node as a noun phrase; `nested` ones must begin with an article, or None."""
         node = self.dag.nodes[index]
         choices = [p for p in self.skin.phrases(node.concept) if not nested or p.startswith("the ")]
+        if self.skin.wordy:
+            wired = {n for n, a in zip(node.concept.inputs, node.args, strict=True) if isinstance(a, Ref)}
+            choices = [p for p in choices if not tight(p) & wired] or ([] if nested else choices)
         if not choices:
             return None
         phrase = choices[int(self.rng.random() * len(choices))]
         slots: dict[str, str] = {}
         for name, arg in zip(node.concept.inputs, node.args, strict=True):
             last = phrase.endswith(f"{{{name}}}")
-            slots[name] = self._argument(arg, inline if last and depth < MAX_NESTING else 0.0, depth)
+            if not isinstance(arg, Ref) and self.skin.wordy and name in tight(phrase):
+                slots[name] = self._literal(arg)
+            else:
+                slots[name] = self._argument(arg, inline if last and depth < MAX_NESTING else 0.0, depth)
         return _fill(phrase, slots)
 
     def _argument(self, arg: Arg, inline: float, depth: int) -> str:
         if not isinstance(arg, Ref):
-            if self.free and self.skin.inline and self.rng.random() < 0.15:
-                return self._spare(arg)
-            return self._literal(arg)
+            spare = self._spare(arg) if self.skin.inline and self.rng.random() < 0.12 else None
+            return spare or self._literal(arg)
         if self.uses[arg.node] == 1 and self.rng.random() < inline:
             term = self._term(arg.node, inline, nested=True, depth=depth + 1)
             if term is not None:
@@ -132,9 +136,11 @@ class _Teller:
                 return term
         return self.scene.nodes[arg.node]["name"]
 
-    def _spare(self, value: Value) -> str:
+    def _spare(self, value: Value) -> str | None:
         """Gives a value a name of its own."""
-        forms = self.free.pop()
+        forms = self.scene.spare(value)
+        if forms is None:
+            return None
         self.spares.append((forms, self._literal(value)))
         return forms["name"]
 
@@ -207,9 +213,14 @@ def solve(dag: Dag, telling: Telling | None, *, canonical: bool) -> list[str]:
             lines.append(f"{name}{shown} = {result}")
             continue
         lines.append(f"{name}{shown}")
-        lines += [step if canonical else step.replace(" * ", " × ") for step in steps]
+        lines += steps if canonical else [_prose(step) for step in steps]
         lines.append(f"{name}{result}" if name else f"{shown} = {result}")
     return lines
+
+
+def _prose(step: str) -> str:
+    """A step as people write it: negative numbers after a sign in brackets."""
+    return re.sub(r"(?<=[-+*/] )(-\d+)", r"(\1)", step).replace(" * ", " × ")
 
 
 def _label(telling: Telling | None, index: int) -> str:

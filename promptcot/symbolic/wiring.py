@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from promptcot.symbolic.concept import SymbolicConcept
-from promptcot.symbolic.dag import Arg, Dag, Node, Ref, dead_part
+from promptcot.symbolic.dag import Arg, Dag, Node, Ref, dead_part, inputs_of_kind
 from promptcot.symbolic.ports import Bounds, Port, Value
 
 EXTRA_OPS = (0, 0, 0, 1, 1, 2, 3, 5, 7, 9)
 """Operations beyond those of the recipe, by level 1 to 10."""
 LEAVES = (9, 12, 20, 30, 40, 50, 60, 75, 99, 99)
 """Largest given integer, by level."""
-VALUES = (99, 199, 999, 1999, 4999, 9999, 9999, 19999, 49999, 99999)
+VALUES = (999, 999, 999, 1999, 4999, 9999, 9999, 19999, 49999, 99999)
 """Largest magnitude of any value, by level."""
 
 
@@ -105,21 +105,21 @@ def _grow(
 ) -> Draft | None:
     pending = [*plan.required]
     binary = [joiner for joiner in joiners if len(joiner.ports) > 1] or [*plan.required]
-    pending += [rng.choice(plan.required if rng.random() < 0.5 else binary) for _ in range(plan.extra)]
+    extra = plan.extra
     draft = Draft()
     misses = 0
     while pending:
         concept = _next(pending, draft, rng)
-        for port in concept.ports:
-            if not _available(port, draft):
-                makers = [p for p in providers if p.output.kind == port.kind]
-                if not makers or not _place(draft, rng.choice(makers), plan.bounds, rng):
-                    return None
+        if not _provide(draft, concept, plan.bounds, providers, rng):
+            return None
         apart = len(pending) > 1 and rng.random() < 0.2
         last = len(pending) == 1 and len(draft.frontier) <= 1
         if _place(draft, concept, plan.bounds, rng, apart=apart or misses > 2, last=last):
             pending.remove(concept)
             misses = 0
+            if not pending and extra > len(draft.frontier) - 1:  # joining the ends takes operations too
+                extra -= 1
+                pending.append(rng.choice(plan.required if rng.random() < 0.5 else binary))
         elif misses > 5:
             return None
         else:
@@ -139,6 +139,27 @@ def _next(pending: list[SymbolicConcept], draft: Draft, rng: random.Random) -> S
         able = [concept for concept in pending if all(port.drawable for port in concept.ports)]
     ready = [concept for concept in able if all(_available(port, draft) for port in concept.ports)]
     return rng.choice(ready or able or pending)
+
+
+def _provide(
+    draft: Draft,
+    concept: SymbolicConcept,
+    bounds: Bounds,
+    providers: Sequence[SymbolicConcept],
+    rng: random.Random,
+) -> bool:
+    """Makes what `concept` needs and cannot be given: a node for every such port that finds none."""
+    for kind in {port.kind for port in concept.ports if not port.drawable}:
+        needed = sum(port.kind == kind for port in concept.ports)
+        makers = [provider for provider in providers if provider.output.kind == kind]
+        for _ in range(8 * needed):
+            made = sum(draft.nodes[node].concept.output.kind == kind for node in draft.frontier)
+            if made >= needed:
+                break
+            if not makers:
+                return False
+            _place(draft, rng.choice(makers), bounds, rng, apart=True)
+    return True
 
 
 def _available(port: Port, draft: Draft) -> bool:
@@ -174,6 +195,7 @@ def _place(
             value is None
             or not concept.output.accepts(value)
             or not _fits(value, values, bounds, small=small)
+            or _idles(draft, concept, args, values, value)
         ):
             continue
         draft.nodes.append(Node(concept, args))
@@ -232,11 +254,26 @@ def _arguments(
         if source is None and concept.compares and (known := _known(draft, sources, values)) is not None:
             value = known + rng.choice((-1, 1)) * rng.randint(1, max(4, abs(known) // 5))
             value = value if port.accepts(value) else port.draw(rng, bounds)
-        if any(value == other and type(value) is type(other) for other in values):
+        if value in values and not isinstance(value, bool):
             return None  # a repeated argument: a + a, gcd(a, a)
         values.append(value)
         args.append(value if source is None else Ref(source))
     return tuple(args), values
+
+
+def _idles(
+    draft: Draft, concept: SymbolicConcept, args: Sequence[Arg], values: Sequence[Value], value: Value
+) -> bool:
+    """Whether a source could be left out: the sum of a sorted list is that of the list."""
+    for slot, arg in enumerate(args):
+        if not isinstance(arg, Ref):
+            continue
+        for before in inputs_of_kind(draft.nodes[arg.node], draft.values, arg.node):
+            if concept.ports[slot].accepts(before):
+                other = concept.value(*values[:slot], before, *values[slot + 1 :])
+                if other == value:
+                    return True
+    return False
 
 
 def _known(draft: Draft, sources: Sequence[int | None], values: Sequence[Value]) -> int | None:
@@ -263,11 +300,9 @@ def _join(draft: Draft, bounds: Bounds, joiners: Sequence[SymbolicConcept], rng:
     for _ in range(2 * len(draft.nodes) + 2):
         if len(draft.frontier) == 1 and not isinstance(draft.values[draft.frontier[0]], bool):
             return True
-        ranked = sorted(joiners, key=lambda joiner: (-_takes(draft, joiner), rng.random()))
-        if not any(
-            _takes(draft, j) and _place(draft, j, bounds, rng, last=len(draft.frontier) <= 2)
-            for j in ranked[:4]
-        ):
+        takes = [(-taken, rng.random(), i) for i, j in enumerate(joiners) if (taken := _takes(draft, j))]
+        last = len(draft.frontier) <= 2
+        if not any(_place(draft, joiners[i], bounds, rng, last=last) for _, _, i in sorted(takes)[:4]):
             return False
     return False
 

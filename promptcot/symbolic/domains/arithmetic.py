@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from promptcot.symbolic.concept import SymbolicConcept, concept
-from promptcot.symbolic.ports import Integer, Positive, Small, Whole
+import math
+from typing import Annotated
+
+from promptcot.symbolic.concept import SymbolicConcept, Worked, concept
+from promptcot.symbolic.ports import Few, Int, Integer, Positive, Small, Whole
+
+Base = Annotated[int, Int(2, 30)]
+Squared = Annotated[int, Int(2, 300)]
+Roundable = Annotated[int, Int(11, 10**6)]
 
 
 @concept(
@@ -42,9 +49,11 @@ def _(a: int, b: int, value: int) -> bool:
 
 @concept(
     "arithmetic.multiply", "multiplication",
-    ["the product of {a} and {b}", "{a} times {b}", "{a} multiplied by {b}", "the result of multiplying {a} by {b}"],
+    ["the product of {a} and {b}", "{a} times {b}", "{a} multiplied by {b}",
+     "the result of multiplying {a} by {b}"],
     symbol="{a} * {b}", level=2, weight=1.3, symmetric=True, prerequisites=("arithmetic.add",),
-    tales=("{out} holds {b} times as many {things} as {a}",),
+    tales=("{out} holds {b} times as many {things} as {a}",
+           "there are {b} times as many {things} in {out} as in {a}"),
 )  # fmt: skip
 def multiply(a: Integer, b: Integer) -> Integer:
     """Adds the first number to itself as often as the second one says."""
@@ -53,7 +62,7 @@ def multiply(a: Integer, b: Integer) -> Integer:
 
 @multiply.check
 def _(a: int, b: int, value: int) -> bool:
-    places = [int(digit) * 10**place for place, digit in enumerate(reversed(str(abs(b))))]
+    places = [int(digit + "0" * place) for place, digit in enumerate(reversed(str(abs(b))))]
     return sum(a * part for part in places) == (-value if b < 0 else value)
 
 
@@ -121,6 +130,114 @@ def _(a: int, b: int, value: int) -> bool:
     return value * b <= a < (value + 1) * b
 
 
+@concept(
+    "arithmetic.square", "squaring",
+    ["the square of {a}", "{a} squared", "the second power of {a}", "the product of {a} with itself"],
+    symbol="square", level=3, weight=1.3, prerequisites=("arithmetic.multiply",),
+)  # fmt: skip
+def square(a: Squared) -> Positive:
+    """Multiplies a number by itself."""
+    return a * a
+
+
+@square.check
+def _(a: int, value: int) -> bool:
+    return value == (sum(range(1, 2 * a, 2)) if a < 60 else math.isqrt(value) ** 2) and value % a == 0
+
+
+@concept(
+    "arithmetic.power", "power",
+    ["the result of raising {a} to the power {n}", "{a} to the power of {n}",
+     "the power with base {a} and exponent {n}", "{a} raised to the exponent {n}"],
+    symbol="pow", level=4, weight=1.5, prerequisites=("arithmetic.square",),
+)  # fmt: skip
+def power(a: Base, n: Few) -> Worked[Positive]:
+    """Multiplies a number by itself as often as the exponent says."""
+    value = a
+    for _ in range(n - 1):
+        yield f"{value} * {a} = {value * a}"
+        value *= a
+    return value
+
+
+@power.check
+def _(a: int, n: int, value: int) -> bool:
+    return value == math.prod([a] * n)
+
+
+@concept(
+    "arithmetic.floor-root", "integer square root",
+    ["the integer part of the square root of {a}", "the largest integer whose square does not exceed {a}",
+     "the square root of {a} rounded down", "the integer square root of {a}"],
+    symbol="isqrt", level=4, weight=1.5, prerequisites=("arithmetic.square",),
+)  # fmt: skip
+def floor_root(a: Annotated[int, Int(5, 10**6)]) -> Worked[Positive]:
+    """Largest integer whose square is not larger than the number."""
+    root = math.isqrt(a)
+    yield f"{root} * {root} = {root * root}"
+    yield f"{root + 1} * {root + 1} = {(root + 1) * (root + 1)}"
+    return root
+
+
+@floor_root.check
+def _(a: int, value: int) -> bool:
+    return value * value <= a < value * value + 2 * value + 1
+
+
+@concept(
+    "arithmetic.average", "average of two numbers",
+    ["the average of {a} and {b}", "the mean of {a} and {b}", "the number halfway between {a} and {b}",
+     "the midpoint of {a} and {b}"],
+    symbol="avg", level=3, weight=1.3, symmetric=True, prerequisites=("arithmetic.add", "arithmetic.quotient"),
+)  # fmt: skip
+def average(a: Integer, b: Integer) -> Worked[Integer]:
+    """The number in the middle between two numbers, where it is a whole one."""
+    if (a + b) % 2:
+        return None
+    yield f"{a} + {b} = {a + b}"
+    return (a + b) // 2
+
+
+@average.check
+def _(a: int, b: int, value: int) -> bool:
+    return value - a == b - value
+
+
+@concept(
+    "arithmetic.round-to-ten", "rounding to tens",
+    ["{a} rounded to the nearest ten", "the multiple of ten nearest to {a}", "the result of rounding {a} to tens",
+     "the nearest ten to {a}"],
+    symbol="round10", level=2, weight=1.1,
+)  # fmt: skip
+def round_to_ten(a: Roundable) -> Positive | None:
+    """The multiple of ten that lies nearest, where there is just one and it is another number."""
+    return None if a % 5 == 0 else (a + 5) // 10 * 10
+
+
+@round_to_ten.check
+def _(a: int, value: int) -> bool:
+    return value % 10 == 0 and abs(a - value) < 5
+
+
+@concept(
+    "arithmetic.ceiling-quotient", "rounding a quotient up",
+    ["the quotient of {a} and {b} rounded up", "the least number of groups of at most {b} that hold {a}",
+     "{a} divided by {b} and rounded up", "the smallest integer not below {a} divided by {b}"],
+    symbol="ceildiv", level=4, weight=1.4, prerequisites=("arithmetic.quotient",),
+)  # fmt: skip
+def ceiling_quotient(a: Positive, b: Small) -> Positive | None:
+    """The quotient, and one more where something remains; an exact quotient is refused."""
+    return None if a % b == 0 or a < b else a // b + 1
+
+
+@ceiling_quotient.check
+def _(a: int, b: int, value: int) -> bool:
+    return value == -(-a // b)
+
+
 def concepts() -> list[SymbolicConcept]:
     """The concepts of this domain."""
-    return [add, subtract, multiply, absolute_difference, larger, smaller, quotient]
+    return [
+        *(add, subtract, multiply, absolute_difference, larger, smaller, quotient, square, power),
+        *(floor_root, average, round_to_ten, ceiling_quotient),
+    ]

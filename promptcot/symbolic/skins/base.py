@@ -1,0 +1,140 @@
+"""What a skin is: sentence frames, how its text splits into tokens, and how quantities are named.
+
+What a skin tells, its own grammar reads back.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from promptcot.symbolic.concept import SymbolicConcept
+from promptcot.symbolic.dag import Dag
+from promptcot.symbolic.grammar import Frame, Grammar, Slot
+from promptcot.symbolic.ports import Value
+
+Forms = dict[str, str]
+"""How one quantity is spoken of, by slot: ``name``, ``holder``, ``owner``, ``person``; and its ``label``
+in the solution where that is not the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """How the quantities of one problem are spoken of.
+
+    Attributes:
+        nodes: Forms of each node.
+        spare: Forms for a given value that gets a name of its own, or None where it gets none.
+        things: What is counted, in the plural.
+        opening: A sentence that sets the scene.
+    """
+
+    nodes: tuple[Forms, ...]
+    spare: Callable[[Value], Forms | None]
+    things: str = ""
+    opening: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skin:
+    """A way to tell problems.
+
+    Attributes:
+        frames: Its sentences, without the closing mark.
+        inline: How likely a term is told inside the sentence that uses it.
+        ends: Closing marks of a statement and of a question, and what separates sentences.
+        tales: Whether concepts are told by their comparing sentences where they fit.
+        wordy: Whether names are whole noun phrases, which cannot stand right before a counted noun.
+    """
+
+    name: str
+    frames: tuple[Frame, ...]
+    tokenise: Callable[[str], list[str]]
+    reader: Callable[[Slot, Sequence[str], int], tuple[int, str] | None]
+    scene: Callable[[Dag, random.Random], Scene]
+    literal: Callable[[Value], str]
+    inline: float
+    ends: tuple[str, str, str]
+    canonical: bool = False
+    tales: bool = False
+    wordy: bool = False
+
+    def phrases(self, concept: SymbolicConcept) -> tuple[str, ...]:
+        """The phrases of a concept in this skin."""
+        return (pattern(concept),) if self.canonical else concept.phrases
+
+    def grammar(self, concepts: Mapping[str, SymbolicConcept]) -> Grammar:
+        """Reads what this skin tells."""
+        tales = {id: c.tales for id, c in concepts.items() if c.tales and self.tales}
+        phrases = {id: self.phrases(c) for id, c in concepts.items()}
+        return Grammar(self.frames, self.tokenise, self.reader, phrases, tales, concepts)
+
+
+def pattern(concept: SymbolicConcept) -> str:
+    """The canonical pattern of a concept: ``{a} + {b}`` or ``gcd {a} {b}``."""
+    if "{" in concept.symbol:
+        return concept.symbol
+    return " ".join([concept.symbol, *(f"{{{port}}}" for port in concept.inputs)])
+
+
+def plain(value: Value) -> str:
+    """A value as people write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, Fraction):
+        return f"{value.numerator}/{value.denominator}"
+    return str(value)
+
+
+def spaced(value: Value) -> str:
+    """A value in tokens with a space between any two."""
+    return f"[ {' '.join(map(str, value))} ]" if isinstance(value, tuple) else plain(value)
+
+
+_AFTER = frozenset(
+    "balls books boxes children coins consecutive corners degrees different draws eggs elements euros hours "
+    "identical items kilometres kinds machines minutes parts people places points positive sides socks "
+    "squared steps terms tickets years".split()
+)
+_BEFORE = frozenset(
+    "aged angles base coefficient coefficients count edges exponent first fraction fractions height index input "
+    "intercept leading legs length letter number place position power ratio shift sides size slope speed step "
+    "sum term terms the whole width".split()
+)
+
+
+@lru_cache(maxsize=4096)
+def tight(phrase: str) -> frozenset[str]:
+    """The slots that a number fits but a long noun phrase does not: next to a noun that is counted or named."""
+    found = set()
+    for before, slot, after in re.findall(r"(?:(\w+) )?\{(\w+)\}(?:,? (?:and )?\{\w+\})*(?: (\w+))?", phrase):
+        if before in _BEFORE or after in _AFTER:
+            found.add(slot)
+    return frozenset(found)
+
+
+_TOKEN = re.compile(r'"[a-z]*"|-?\d+(?:/\d+)?|[A-Za-z]+(?:\'s)?\d*|[^\sA-Za-z0-9]')
+_LETTER = re.compile(r"[B-HJ-Z]\d*")  # A and I begin sentences
+
+
+def is_letter(token: str) -> bool:
+    """Whether a token is a name of one capital, perhaps with a number."""
+    return _LETTER.fullmatch(token) is not None
+
+
+def prose_tokens(text: str) -> list[str]:
+    """Words in lower case, names of one capital as they are, numbers with their sign, marks."""
+    return [t if _LETTER.fullmatch(t) else t.lower() for t in _TOKEN.findall(text)]
+
+
+def frames(does: str, *patterns: str) -> list[Frame]:
+    """Frames that do the same."""
+    return [Frame(does, p) for p in patterns]
