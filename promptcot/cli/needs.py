@@ -18,3 +18,25 @@ def need_torch() -> None:
         raise ResourceError(
             f"torch cannot be imported: {said[0]}", remedy="pip install torch; `promptcot doctor` says more"
         ) from error
+
+
+def device_of(name: str) -> str:
+    """The device of that name; ``auto`` is the GPU where there is one.
+
+    Raises:
+        ConfigError: Torch does not have such a device.
+    """
+    import torch
+
+    from promptcot.errors import ConfigError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        said = str(error).splitlines()[0]
+        raise ConfigError(
+            f"--device {name}: {said}", remedy="`promptcot doctor` says what there is"
+        ) from error
+    return name

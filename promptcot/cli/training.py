@@ -1,4 +1,4 @@
-"""What `train` and `evaluate` do once torch is there: devices, a display of the steps, what came out."""
+"""What `train` does once torch is there: a display of the steps, and what came out."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from promptcot.cli.console import console, next_steps, say, seconds
-from promptcot.errors import ConfigError
+from promptcot.cli.needs import device_of
 from promptcot.train import Report, load_recipe, train
 
 _EVERY_S = 5.0
@@ -40,24 +38,6 @@ def carry_out(run: Path, name: str, settings: dict[str, Any], out: Path, device:
             (f"promptcot report {run}", "see all of it in a browser"),
         ]
     )
-
-
-def device_of(name: str) -> str:
-    """The device of that name; ``auto`` is the GPU where there is one.
-
-    Raises:
-        ConfigError: Torch does not have such a device.
-    """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        said = str(error).splitlines()[0]
-        raise ConfigError(
-            f"--device {name}: {said}", remedy="`promptcot doctor` says what there is"
-        ) from error
-    return name
 
 
 class Lines:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from markupsafe import Markup
@@ -12,15 +15,18 @@ from promptcot.errors import ResourceError
 from promptcot.records import Record
 from promptcot.report import svg
 
+T = TypeVar("T")
+
 FOLDER = "model"
 _MOST_POINTS = 400
 
 
 class Step(Record, frozen=True):
-    """A line of ``metrics.jsonl``: one optimizer step."""
+    """A line of ``metrics.jsonl``: one optimizer step, in one stage of the curriculum."""
 
     step: int
     loss: float
+    stage: str = ""
 
 
 class TierScore(Record, frozen=True):
@@ -39,12 +45,28 @@ class TierScore(Record, frozen=True):
     majority_answer: str = ""
 
 
+class Tried(Record, frozen=True):
+    """A held-out problem and what the model made of it; `given` is the answer found in it, if any."""
+
+    id: str
+    tier: int
+    prompt: str
+    answer: str
+    completion: str
+    given: str | None
+    correct: bool
+
+
 class Scores(Record, frozen=True):
     """``evaluation.json``: held-out loss in nats per token, before training and after, and exact match."""
 
-    loss_before: float
+    loss_before: float | None
     loss_after: float
     tiers: tuple[TierScore, ...]
+    overall: TierScore
+    skipped: int = 0
+    cut_off: int = 0
+    samples: tuple[Tried, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +92,8 @@ class ModelPart:
     scores: Markup
     table: tuple[tuple[tuple[str, ...], bool], ...]
     verdict: str
+    tried: tuple[Tried, ...]
+    stages: bool
 
 
 def trained(folder: Path) -> Trained | None:
@@ -79,17 +103,14 @@ def trained(folder: Path) -> Trained | None:
         ResourceError: A file there is not what it should be.
     """
     metrics, evaluation = folder / FOLDER / "metrics.jsonl", folder / FOLDER / "evaluation.json"
-    steps = _read(metrics, lines=True) if metrics.is_file() else ()
-    scores = _read(evaluation, lines=False) if evaluation.is_file() else None
-    return Trained(steps, scores) if steps or scores else None
+    steps = _decoded(metrics, msgspec.json.Decoder(Step).decode_lines) if metrics.is_file() else []
+    scores = _decoded(evaluation, msgspec.json.Decoder(Scores).decode) if evaluation.is_file() else None
+    return Trained(tuple(steps), scores) if steps or scores else None
 
 
-def _read(path: Path, *, lines: bool):  # type: ignore[no-untyped-def]
+def _decoded(path: Path, decode: Callable[[bytes], T]) -> T:
     try:
-        data = path.read_bytes()
-        if lines:
-            return tuple(msgspec.json.Decoder(Step).decode_lines(data))
-        return msgspec.json.decode(data, type=Scores)
+        return decode(path.read_bytes())
     except OSError as error:
         raise ResourceError(f"cannot read {path}: {error.strerror or error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -99,7 +120,8 @@ def _read(path: Path, *, lines: bool):  # type: ignore[no-untyped-def]
 def model_part(model: Trained) -> ModelPart:
     """What to show of a model."""
     scores = model.scores
-    rows = tuple((_row(tier), tier.low > tier.majority) for tier in scores.tiers if tier.n) if scores else ()
+    shown = (*scores.tiers, scores.overall) if scores else ()
+    rows = tuple((_row(tier), tier.low > tier.majority) for tier in shown if tier.n)
     pictured = (
         svg.scores(
             [
@@ -112,13 +134,23 @@ def model_part(model: Trained) -> ModelPart:
         if scores
         else Markup("")
     )
-    return ModelPart(_tiles(scores), _loss(model.steps), pictured, rows, _verdict(scores))
+    tried = scores.samples if scores else ()
+    return ModelPart(
+        _tiles(scores),
+        _loss(model.steps),
+        pictured,
+        rows,
+        _verdict(scores),
+        tried,
+        len({step.stage for step in model.steps}) > 1,
+    )
 
 
 def _tiles(scores: Scores | None) -> tuple[tuple[str, str, str], ...]:
     if scores is None:
         return ()
-    tiles = [(f"{scores.loss_after:.2f}", "held-out loss", f"{scores.loss_before:.2f} before training")]
+    before = "" if scores.loss_before is None else f"{scores.loss_before:.2f} before training"
+    tiles = [(f"{scores.loss_after:.2f}", "held-out loss", before)]
     first = next((tier for tier in scores.tiers if tier.n), None)
     if first:
         note = f"majority answer: {first.majority:.0%}"
@@ -128,7 +160,7 @@ def _tiles(scores: Scores | None) -> tuple[tuple[str, str, str], ...]:
 
 def _row(tier: TierScore) -> tuple[str, ...]:
     return (
-        str(tier.tier),
+        str(tier.tier) if tier.tier else "all",
         f"{tier.n:,}",
         f"{tier.correct:,}",
         f"{tier.correct / tier.n:.1%}",
@@ -147,7 +179,13 @@ def _verdict(scores: Scores | None) -> str:
             "On no tier does the interval lie above the majority baseline: nothing shows that it can solve."
         )
     noun = "tier" if len(above) == 1 else "tiers"
-    return f"On {noun} {', '.join(above)} the whole interval lies above the majority baseline."
+    cut = f" {scores.cut_off:,} completions were cut off at the limit." if scores.cut_off else ""
+    left = (
+        f" {scores.skipped:,} problems that only running code can check were left out."
+        if scores.skipped
+        else ""
+    )
+    return f"On {noun} {', '.join(above)} the whole interval lies above the majority baseline.{cut}{left}"
 
 
 def _loss(steps: tuple[Step, ...]) -> Markup:
@@ -158,6 +196,7 @@ def _loss(steps: tuple[Step, ...]) -> Markup:
         [("smoothed", thinned(smoothed(line))), ("each step", thinned(line))],
         x_label="step",
         y_label="training loss",
+        marks=[b.step for a, b in pairwise(steps) if a.stage != b.stage],
     )
 
 

@@ -92,18 +92,19 @@ def histogram(
                 rx=1.5,
             )
         )
-    lines = [
-        element("line", class_="mark", x1=plot.x(m), x2=plot.x(m), y1=_TOP, y2=plot.bottom)
-        for m in marks
-        if edges[0] < m < edges[-1]
-    ]
-    return plot.drawn(*plot.grid_y(whole=True), *columns, *lines, *plot.axis_x(label), label=label)
+    return plot.drawn(
+        *plot.grid_y(whole=True), *columns, *plot.marked(marks), *plot.axis_x(label), label=label
+    )
 
 
 def curves(
-    series: Sequence[tuple[str, Sequence[tuple[float, float]]]], *, x_label: str, y_label: str
+    series: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    *,
+    x_label: str,
+    y_label: str,
+    marks: Sequence[float] = (),
 ) -> Markup:
-    """One line for each named series of points; the first is drawn strongest."""
+    """One line for each named series of points, the first drawn strongest; dashed lines at `marks`."""
     points = [p for _, line in series for p in line if math.isfinite(p[0]) and math.isfinite(p[1])]
     if not points:
         return Markup("")
@@ -118,6 +119,7 @@ def curves(
             for i, (x, y) in enumerate(p for p in line if math.isfinite(p[0]) and math.isfinite(p[1]))
         )
         drawn.append(element("path", element("title", name), class_=f"line s{index}", d=path))
+    drawn += plot.marked(marks)
     caption = element("text", y_label, class_="axis-name", x=4, y=_TOP - 3)
     return plot.drawn(*plot.grid_y(), *drawn, *plot.axis_x(x_label), caption, label=f"{y_label} by {x_label}")
 
@@ -192,6 +194,14 @@ class _Plot:
     def y(self, value: float) -> float:
         span = self.ys[1] - self.ys[0] or 1.0
         return self.bottom - (value - self.ys[0]) / span * (self.bottom - _TOP)
+
+    def marked(self, values: Sequence[float]) -> list[Markup]:
+        """Dashed lines from top to bottom at the values that lie inside."""
+        return [
+            element("line", class_="mark", x1=self.x(v), x2=self.x(v), y1=_TOP, y2=self.bottom)
+            for v in values
+            if self.xs[0] < v < self.xs[1]
+        ]
 
     def base(self) -> Markup:
         return element("line", class_="base", x1=_LEFT, x2=WIDTH - _RIGHT, y1=self.bottom, y2=self.bottom)

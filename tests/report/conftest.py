@@ -10,7 +10,7 @@ from promptcot.config import Config, validate
 from promptcot.pipeline.summary import Rejected, Rejection, RoleUse, Summary
 from promptcot.records import Example
 from promptcot.report.gather import Material, Rows, choose, read
-from promptcot.report.model import Scores, Step, TierScore, Trained
+from promptcot.report.model import Scores, Step, TierScore, Trained, Tried
 from promptcot.shards.manifest import HELD_OUT, Manifest, PhaseFiles, ShardFile, StageCount
 
 DOMAINS = ("arithmetic", "number theory", "sequences", "sets", "geometry", "combinatorics")
@@ -156,12 +156,29 @@ def made(examples: dict[str, list[Example]], *, name: str = "first-light", **sum
         | {f"ar.c{i}": (f"Sums of {i + 2} terms", "arithmetic") for i in range(5)},
         model=Trained(
             steps=tuple(
-                Step(step=i, loss=1.1 + 3.2 / (1 + i / 18) + 0.25 * ((i * 7919 % 101) / 101 - 0.5))
+                Step(
+                    step=i,
+                    stage="foundation" if i < 190 else "challenge",
+                    loss=1.1 + 3.2 / (1 + i / 18) + 0.25 * ((i * 7919 % 101) / 101 - 0.5),
+                )
                 for i in range(300)
             ),
             scores=Scores(
                 loss_before=5.61,
                 loss_after=1.22,
+                overall=TierScore(tier=0, n=200, correct=60, low=0.24, high=0.37, majority=0.14),
+                samples=tuple(
+                    Tried(
+                        id=f"{i:x}",
+                        tier=1 + i,
+                        prompt=f"What is the remainder of {100 + i} on division by 7?",
+                        answer=str((100 + i) % 7),
+                        completion=f"14 times 7 is 98. The remainder is {2 + i}. \\boxed{{2}}",
+                        given="2",
+                        correct=not i,
+                    )
+                    for i in range(3)
+                ),
                 tiers=tuple(
                     TierScore(
                         tier=t,

@@ -62,7 +62,7 @@ def test_model_without_a_lead_over_the_baseline_is_said_so(material: Material) -
         type(tier)(tier=tier.tier, n=tier.n, correct=2, low=0.01, high=0.2, majority=0.14)
         for tier in model.scores.tiers
     ]
-    scores = type(model.scores)(loss_before=5.0, loss_after=4.9, tiers=tuple(fallen))
+    scores = type(model.scores)(loss_before=None, loss_after=4.9, tiers=tuple(fallen), overall=fallen[0])
     shown = page(replace(material, model=replace(model, scores=scores))).model
     assert shown is not None
     assert shown.verdict.startswith("On no tier")
