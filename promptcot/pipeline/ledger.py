@@ -214,20 +214,26 @@ class Ledger:
     def _commit(self, batch: _Batch) -> None:
         if self._error:  # a disk that was full stays so: rows after a lost one are not written either
             raise self._error
-        db = self._db
         try:
-            with db:
-                if batch.answers:
-                    marks = ",".join("?" * 9)
-                    db.executemany(f"INSERT OR IGNORE INTO answers VALUES ({marks})", batch.answers)
-                if batch.decisions:
-                    marks = ",".join("?" * len(Decision.__struct_fields__))
-                    names = ",".join(Decision.__struct_fields__)
-                    db.executemany(f"INSERT INTO decisions ({names}) VALUES ({marks})", batch.decisions)
-                if batch.meta:
-                    db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", batch.meta.items())
+            self._db.execute("BEGIN IMMEDIATE")
+            self._insert(batch)
+            self._db.execute("COMMIT")
         except apsw.Error as error:
+            if self._db.in_transaction:  # a full disk has rolled back already
+                self._db.execute("ROLLBACK")
             raise _cannot_write(self.path, error) from error
+
+    def _insert(self, batch: _Batch) -> None:
+        if batch.answers:
+            marks = ",".join("?" * 9)
+            self._db.executemany(f"INSERT OR IGNORE INTO answers VALUES ({marks})", batch.answers)
+        if batch.decisions:
+            names = Decision.__struct_fields__
+            marks = ",".join("?" * len(names))
+            query = f"INSERT INTO decisions ({','.join(names)}) VALUES ({marks})"
+            self._db.executemany(query, batch.decisions)
+        if batch.meta:
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", batch.meta.items())
 
 
 def read_only(folder: Path) -> apsw.Connection:
