@@ -277,7 +277,8 @@ class Mixer(nn.Module):
         return out
 
     def _A(self) -> Tensor:
-        return -torch.exp(self.A_log.float())
+        log = self.A_log if self.A_log.dtype == torch.float64 else self.A_log.float()
+        return -torch.exp(log)
 
 
 class Block(nn.Module):
