@@ -125,7 +125,7 @@ class _Busy(BackendError):
         self.wait_s = wait_s
 
 
-def factory(name: str, options: Mapping[str, Any], execution: config.Execution) -> OpenAIBackend:
+def open_openai(name: str, options: Mapping[str, Any], execution: config.Execution) -> OpenAIBackend:
     """The entry point ``openai`` of ``promptcot.backends``."""
     settings = config.validate(OpenAISettings, options, where=f"backends.{name}")
     return OpenAIBackend(name, settings, concurrency=execution.concurrency)

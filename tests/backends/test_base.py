@@ -12,7 +12,7 @@ ENTRY_POINTS = """[promptcot.backends]
 echo = echo_backend:Echo
 number = echo_backend:number
 absent = no_such_module:make
-openai = promptcot.backends.openai:factory
+openai = promptcot.backends.openai:open_openai
 """
 ECHO = """
 class Echo:

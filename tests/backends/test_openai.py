@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcot.backends.base import Backend
-from promptcot.backends.openai import OpenAIBackend, factory, retry_after
+from promptcot.backends.openai import OpenAIBackend, open_openai, retry_after
 from promptcot.config import Execution
 from promptcot.errors import BackendError, ConfigError, ParseError
 from promptcot.prompting.parse import parse_answer, parse_judgement, parse_problem
@@ -102,7 +102,7 @@ def _no_pauses() -> Iterator[None]:
 
 
 def backend(url: str, **options: Any) -> OpenAIBackend:
-    return factory("big", {"base_url": url, "model": "m", **options}, Execution(concurrency=8))
+    return open_openai("big", {"base_url": url, "model": "m", **options}, Execution(concurrency=8))
 
 
 def ask(*answers: Answer, **options: Any) -> tuple[Completion, Script]:
@@ -310,7 +310,7 @@ def test_no_more_requests_are_in_flight_than_allowed() -> None:
 
     async def main() -> None:
         async with serving(slow) as script:
-            client = factory("big", {"base_url": script.url, "model": "m"}, Execution(concurrency=3))
+            client = open_openai("big", {"base_url": script.url, "model": "m"}, Execution(concurrency=3))
             await asyncio.gather(*(client.complete(prompt(str(i))) for i in range(40)))
             await client.close()
             assert len(script.bodies) == 40
@@ -366,7 +366,7 @@ def test_options_that_do_not_fit(options: dict[str, Any], said: str, monkeypatch
     monkeypatch.delenv("NO_SUCH_VARIABLE", raising=False)
     monkeypatch.setenv("BROKEN_KEY", f"{KEY}\nHost: elsewhere")
     with pytest.raises(ConfigError, match=said) as caught:
-        factory("big", {"base_url": "http://host/v1", "model": "m", **options}, Execution())
+        open_openai("big", {"base_url": "http://host/v1", "model": "m", **options}, Execution())
     assert str(caught.value).startswith("backends.big")
     assert KEY not in str(caught.value)
     assert "secret" not in str(caught.value)
