@@ -25,7 +25,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the nouns: frozen, slotted, keyword-only, compared by value."""
 
 
-class Concept(Record, frozen=True):
+class Concept(Record, frozen=True, kw_only=True):
     """One idea that problems can be made of.
 
     Attributes:
@@ -45,7 +45,7 @@ class Concept(Record, frozen=True):
     licence: str = ""
 
 
-class Recipe(Record, frozen=True):
+class Recipe(Record, frozen=True, kw_only=True):
     """What one problem is to be made of, and the seed it is made with.
 
     Attributes:
@@ -64,14 +64,14 @@ class Recipe(Record, frozen=True):
     seed: int
 
 
-class Message(Record, frozen=True):
+class Message(Record, frozen=True, kw_only=True):
     """One turn of a conversation with a backend."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class Prompt(Record, frozen=True):
+class Prompt(Record, frozen=True, kw_only=True):
     """A rendered request to a backend.
 
     Attributes:
@@ -91,7 +91,7 @@ class Prompt(Record, frozen=True):
     seed: int = 0
 
 
-class Completion(Record, frozen=True):
+class Completion(Record, frozen=True, kw_only=True):
     """A backend's answer to one prompt, as it came.
 
     Attributes:
@@ -109,7 +109,7 @@ class Completion(Record, frozen=True):
     latency_s: float = 0.0
 
 
-class Answer(Record, frozen=True):
+class Answer(Record, frozen=True, kw_only=True):
     """The answer of a problem.
 
     Attributes:
@@ -122,7 +122,7 @@ class Answer(Record, frozen=True):
     tests: tuple[str, ...] = ()
 
 
-class Problem(Record, frozen=True):
+class Problem(Record, frozen=True, kw_only=True):
     """A statement with its answer, the reasoning behind its making and a worked solution."""
 
     id: str
@@ -134,7 +134,7 @@ class Problem(Record, frozen=True):
     provenance: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class Attempt(Record, frozen=True):
+class Attempt(Record, frozen=True, kw_only=True):
     """One solver's try at one problem.
 
     Attributes:
@@ -152,7 +152,7 @@ class Attempt(Record, frozen=True):
     role: Role = "solver"
 
 
-class Judgement(Record, frozen=True):
+class Judgement(Record, frozen=True, kw_only=True):
     """What one judge says of one problem.
 
     Attributes:
@@ -170,7 +170,7 @@ class Judgement(Record, frozen=True):
     comment: str = ""
 
 
-class Difficulty(Record, frozen=True):
+class Difficulty(Record, frozen=True, kw_only=True):
     """How hard a problem is, and how that was measured.
 
     Attributes:
@@ -191,7 +191,7 @@ class Difficulty(Record, frozen=True):
     measures: dict[str, float] = msgspec.field(default_factory=dict)
 
 
-class Candidate(Record, frozen=True):
+class Candidate(Record, frozen=True, kw_only=True):
     """All that is known of a problem when the filters decide about it."""
 
     problem: Problem
@@ -200,7 +200,7 @@ class Candidate(Record, frozen=True):
     difficulty: Difficulty | None = None
 
 
-class Verdict(Record, frozen=True):
+class Verdict(Record, frozen=True, kw_only=True):
     """Keep a problem or drop it: by which rule, on what measure. A rejection is data.
 
     Attributes:
@@ -217,7 +217,7 @@ class Verdict(Record, frozen=True):
     detail: str = ""
 
 
-class Example(Record, frozen=True):
+class Example(Record, frozen=True, kw_only=True):
     """What a trainer reads: one row of a shard.
 
     Attributes:

@@ -18,7 +18,7 @@ EdgeKind = Literal["co-occurrence", "composition", "similarity"]
 KINDS: tuple[EdgeKind, ...] = get_args(EdgeKind)
 
 
-class Edge(Record, frozen=True):
+class Edge(Record, frozen=True, kw_only=True):
     """What joins two concepts, whichever comes first.
 
     Attributes:
