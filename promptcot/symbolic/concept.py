@@ -54,8 +54,9 @@ class SymbolicConcept:
     """
 
     __slots__ = (
-        "aliases", "compares", "description", "domain", "function", "id", "inputs", "joins", "level", "name", "output",
-        "phrases", "ports", "prerequisites", "route", "stepped", "symbol", "symmetric", "tales", "weight",
+        "aliases", "compares", "description", "domain", "function", "id", "inputs", "joins", "level", "name",
+        "output", "phrases", "ports", "prerequisites", "route", "stepped", "symbol", "symmetric", "tales",
+        "weight",
     )  # fmt: skip
 
     def __init__(

@@ -7,7 +7,7 @@ ancestor of the answer is a distractor.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -112,13 +112,15 @@ def inputs_of_kind(node: Node, values: Sequence[Value], index: int) -> list[Valu
 
 def _slot_moves(dag: Dag, live: list[int], index: int, slot: int, args: tuple[Value, ...]) -> bool:
     concept = dag.nodes[index].concept
-    for tried, other in enumerate(concept.ports[slot].neighbours(args[slot])):
+    others: Iterator[Value] = concept.ports[slot].neighbours(args[slot])
+    for tried, other in enumerate(others):
         if tried >= NEIGHBOURS_TRIED:
             break
         value = concept.value(*args[:slot], other, *args[slot + 1 :])
-        if value is not None and value != dag.values[index] and concept.output.accepts(value):
-            if index == dag.answer or _reaches(dag, live, index, value):
-                return True
+        if value is None or value == dag.values[index] or not concept.output.accepts(value):
+            continue
+        if index == dag.answer or _reaches(dag, live, index, value):
+            return True
     return False
 
 

@@ -13,16 +13,16 @@ from typing import Any
 
 import yaml
 
+from promptcot.seeding import fingerprint
 from promptcot.symbolic.concept import SymbolicConcept
 from promptcot.symbolic.library import library
-from promptcot.symbolic.ports import Int
 
 HEADER = """\
 # Every concept that the embedded symbolic engine can compute, and which of them compose.
 # Written from the code by `python -m promptcot.symbolic.export`; change it there.
 """
-HUB_REACH = 2
-"""Concepts that meet on integers are linked when their levels lie no further apart than this."""
+PARTNERS = 8
+"""Concepts that meet on integers are many: each is linked to this many others, of near levels first."""
 
 
 def as_library(concepts: Mapping[str, SymbolicConcept]) -> dict[str, Any]:
@@ -52,25 +52,30 @@ def as_library(concepts: Mapping[str, SymbolicConcept]) -> dict[str, Any]:
 
 def edges(concepts: Mapping[str, SymbolicConcept]) -> list[dict[str, Any]]:
     """Pairs of which one can take what the other yields; a rarer type weighs more."""
-    found = []
-    listed = sorted(concepts.values(), key=lambda concept: concept.id)
-    for place, a in enumerate(listed):
-        for b in listed[place + 1 :]:
-            weight = max(_weight(a, b), _weight(b, a))
-            if weight:
-                found.append({"a": a.id, "b": b.id, "weight": weight, "kind": "composition"})
-    return found
+    weights: dict[tuple[str, str], float] = {}
+    for concept in concepts.values():
+        others = [other for other in concepts.values() if other is not concept]
+        for other in others:
+            if _feeds(concept, other, hub=False) or _feeds(other, concept, hub=False):
+                weights[_pair(concept, other)] = 3.0
+        near = [o for o in others if _feeds(concept, o, hub=True) or _feeds(o, concept, hub=True)]
+        near.sort(key=lambda o: (abs(o.level - concept.level), fingerprint(*_pair(concept, o), size=8)))
+        for other in near[:PARTNERS]:
+            weights.setdefault(_pair(concept, other), 2.0 if other.domain != concept.domain else 1.0)
+    return [
+        {"a": a, "b": b, "weight": weight, "kind": "composition"}
+        for (a, b), weight in sorted(weights.items())
+    ]
 
 
-def _weight(source: SymbolicConcept, target: SymbolicConcept) -> float:
-    fits = [port for port in target.ports if port.kind == source.output.kind and not port.fixed]
-    if not fits:
-        return 0.0
-    if not isinstance(source.output, Int):
-        return 3.0
-    if abs(source.level - target.level) > HUB_REACH:
-        return 0.0
-    return 2.0 if source.domain != target.domain else 1.0
+def _pair(one: SymbolicConcept, two: SymbolicConcept) -> tuple[str, str]:
+    return (one.id, two.id) if one.id < two.id else (two.id, one.id)
+
+
+def _feeds(source: SymbolicConcept, target: SymbolicConcept, *, hub: bool) -> bool:
+    """Whether `target` takes what `source` yields: through the integers (`hub`), or through a rarer type."""
+    kind = source.output.kind
+    return (kind == "Int") is hub and any(port.kind == kind and not port.fixed for port in target.ports)
 
 
 def dump(content: Mapping[str, Any]) -> str:

@@ -37,8 +37,8 @@ class Slot(IntEnum):
 
 
 SLOT_OF = {
-    "term": Slot.TERM, "number": Slot.NAME, "given": Slot.GIVEN, "name": Slot.NAME, "holder": Slot.HOLDER, "owner": Slot.OWNER,
-    "person": Slot.PERSON, "things": Slot.THINGS, "out": Slot.HOLDER,
+    "term": Slot.TERM, "number": Slot.NAME, "given": Slot.GIVEN, "name": Slot.NAME, "holder": Slot.HOLDER,
+    "owner": Slot.OWNER, "person": Slot.PERSON, "things": Slot.THINGS, "out": Slot.HOLDER,
 }  # fmt: skip
 _PIECE = re.compile(r"\{(\w+)\}|([^\s{]+)")
 

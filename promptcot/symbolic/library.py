@@ -35,13 +35,11 @@ def library(paths: Sequence[Path | str] = (), *, plugins: bool = True) -> Mappin
         ConfigError: An id is taken twice, or what was offered are not concepts.
         ResourceError: A file cannot be read or run.
     """
-    offered: list[tuple[str, Iterable[Any]]] = []
-    for name in DOMAINS:
-        offered.append((name, importlib.import_module(f"promptcot.symbolic.domains.{name}").concepts()))
-    for name in plugin_names("concepts") if plugins else []:
-        offered.append((f"plugin {name}", _call(plugin("concepts", name), f"plugin {name}")))
-    for path in paths:
-        offered.append((str(path), _from_file(Path(path))))
+    modules = [(name, importlib.import_module(f"promptcot.symbolic.domains.{name}")) for name in DOMAINS]
+    offered = [(name, module.concepts()) for name, module in modules]
+    names = plugin_names("concepts") if plugins else []
+    offered += [(f"plugin {name}", _call(plugin("concepts", name), f"plugin {name}")) for name in names]
+    offered += [(str(path), _from_file(Path(path))) for path in paths]
     found: dict[str, SymbolicConcept] = {}
     for where, concepts in offered:
         for concept in concepts:

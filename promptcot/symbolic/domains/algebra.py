@@ -34,7 +34,8 @@ def _(m: int, x: int, b: int, value: int) -> bool:
     "algebra.linear-root", "solving a linear equation",
     ["the solution x of the equation {a} * x + {b} = {c}", "the number x that satisfies {a} * x + {b} = {c}",
      "the value of x for which {a} * x + {b} equals {c}", "the unknown x in {a} * x + {b} = {c}"],
-    symbol="solve", level=5, weight=1.9, prerequisites=("algebra.linear-value",), aliases=("linear equations",),
+    symbol="solve", level=5, weight=1.9, prerequisites=("algebra.linear-value",),
+    aliases=("linear equations",),
 )  # fmt: skip
 def linear_root(a: Coefficient, b: Integer, c: Integer) -> Worked[Integer]:
     """The unknown of an equation of degree one, where it is a whole number."""
@@ -55,7 +56,8 @@ def _(a: int, b: int, c: int, value: int) -> bool:
     ["the value of x^2 + b * x + c for x = {x}, b = {b} and c = {c}",
      "the value at {x} of the monic quadratic with linear coefficient {b} and constant term {c}",
      "the result of putting {x} into x^2 + b * x + c where b = {b} and c = {c}",
-     "the output for input {x} of the monic quadratic function with linear coefficient {b} and constant term {c}"],
+     "the output for input {x} of the monic quadratic function with linear coefficient {b} and constant "
+     "term {c}"],
     symbol="quad", level=5, weight=2.0, prerequisites=("algebra.linear-value", "arithmetic.square"),
 )  # fmt: skip
 def quadratic_value(x: Modest, b: Modest, c: Integer) -> Worked[Integer]:
@@ -74,8 +76,8 @@ def _(x: int, b: int, c: int, value: int) -> bool:
     "algebra.discriminant", "discriminant",
     ["the discriminant of the quadratic with coefficients {a}, {b} and {c}, in falling order of degree",
      "the discriminant b^2 - 4 * a * c for a = {a}, b = {b} and c = {c}",
-     "the quantity that decides the number of real roots when the quadratic has coefficients {a}, {b} and {c}",
-     "the discriminant of a * x^2 + b * x + c where a = {a}, b = {b} and c = {c}"],
+     "the quantity that decides the number of real roots when the quadratic has coefficients {a}, {b} "
+     "and {c}", "the discriminant of a * x^2 + b * x + c where a = {a}, b = {b} and c = {c}"],
     symbol="disc", level=6, weight=2.1, prerequisites=("algebra.quadratic-value",),
 )  # fmt: skip
 def discriminant(a: Coefficient, b: Modest, c: Modest) -> Worked[Integer]:
@@ -93,7 +95,8 @@ def _(a: int, b: int, c: int, value: int) -> bool:
 @concept(
     "algebra.difference-of-squares", "difference of squares",
     ["the difference of the squares of {a} and {b}", "the square of {a} less the square of {b}",
-     "the product of the sum and the difference of {a} and {b}", "the amount by which {a} squared exceeds {b} squared"],
+     "the product of the sum and the difference of {a} and {b}",
+     "the amount by which {a} squared exceeds {b} squared"],
     symbol="dsq", level=4, weight=1.8, prerequisites=("arithmetic.square",), compares=True,
 )  # fmt: skip
 def difference_of_squares(a: Modest, b: Modest) -> Worked[Integer]:
@@ -110,13 +113,14 @@ def _(a: int, b: int, value: int) -> bool:
 
 @concept(
     "algebra.root-sum", "Vieta's formulas",
-    ["the sum of the roots of the monic quadratic whose linear coefficient is {b} and whose constant term is {c}, "
-     "multiplied by their product",
-     "the product of both Vieta sums of the monic quadratic with linear coefficient {b} and constant term {c}",
-     "the sum of the roots times the product of the roots when the monic quadratic has linear coefficient {b} and "
-     "constant term {c}",
-     "the sum of the two roots multiplied by their product for the monic quadratic with linear coefficient {b} and "
-     "constant term {c}"],
+    ["the sum of the roots of the monic quadratic whose linear coefficient is {b} and whose constant "
+     "term is {c}, multiplied by their product",
+     "the product of both Vieta sums of the monic quadratic with linear coefficient {b} and constant "
+     "term {c}",
+     "the sum of the roots times the product of the roots when the monic quadratic has linear "
+     "coefficient {b} and constant term {c}",
+     "the sum of the two roots multiplied by their product for the monic quadratic with linear "
+     "coefficient {b} and constant term {c}"],
     symbol="vieta", level=7, weight=2.2, prerequisites=("algebra.quadratic-value",),
 )  # fmt: skip
 def root_sum(b: Modest, c: Modest) -> Worked[Integer]:

@@ -188,7 +188,8 @@ def _(a: int, value: int) -> bool:
     "arithmetic.average", "average of two numbers",
     ["the average of {a} and {b}", "the mean of {a} and {b}", "the number halfway between {a} and {b}",
      "the midpoint of {a} and {b}"],
-    symbol="avg", level=3, weight=1.3, symmetric=True, prerequisites=("arithmetic.add", "arithmetic.quotient"),
+    symbol="avg", level=3, weight=1.3, symmetric=True,
+    prerequisites=("arithmetic.add", "arithmetic.quotient"),
 )  # fmt: skip
 def average(a: Integer, b: Integer) -> Worked[Integer]:
     """The number in the middle between two numbers, where it is a whole one."""
@@ -205,8 +206,8 @@ def _(a: int, b: int, value: int) -> bool:
 
 @concept(
     "arithmetic.round-to-ten", "rounding to tens",
-    ["{a} rounded to the nearest ten", "the multiple of ten nearest to {a}", "the result of rounding {a} to tens",
-     "the nearest ten to {a}"],
+    ["{a} rounded to the nearest ten", "the multiple of ten nearest to {a}",
+     "the result of rounding {a} to tens", "the nearest ten to {a}"],
     symbol="round10", level=2, weight=1.1,
 )  # fmt: skip
 def round_to_ten(a: Roundable) -> Positive | None:

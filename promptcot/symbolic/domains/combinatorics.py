@@ -35,9 +35,12 @@ def _(n: int, value: int) -> bool:
 
 @concept(
     "combinatorics.choose", "choosing a committee",
-    ["the number of ways to choose {k} of {n} people", "the number of subsets with size {k} of a set with size {n}",
-     "how many committees of size {k} can be formed out of {n} people", "the number of selections of {k} items out of {n}",
-     "the number of unordered selections when the number of different items is {n} and the number to select is {k}"],
+    ["the number of ways to choose {k} of {n} people",
+     "the number of subsets with size {k} of a set with size {n}",
+     "how many committees of size {k} can be formed out of {n} people",
+     "the number of selections of {k} items out of {n}",
+     "the number of unordered selections when the number of different items is {n} and the number to "
+     "select is {k}"],
     symbol="choose", level=6, weight=2.1, prerequisites=("combinatorics.factorial",),
     aliases=("binomial coefficient", "combinations"),
 )  # fmt: skip
@@ -62,8 +65,10 @@ def _(k: int, n: int, value: int) -> bool:
      "how many ordered selections of {k} items can be made out of {n}",
      "the number of arrangements of {k} out of {n} different items",
      "the number of ordered lists of length {k} without repetition over an alphabet of size {n}",
-     "the number of ordered selections when the number of different items is {n} and the number to select is {k}"],
-    symbol="arrange", level=6, weight=2.0, prerequisites=("combinatorics.factorial",), aliases=("permutations",),
+     "the number of ordered selections when the number of different items is {n} and the number to "
+     "select is {k}"],
+    symbol="arrange", level=6, weight=2.0, prerequisites=("combinatorics.factorial",),
+    aliases=("permutations",),
 )  # fmt: skip
 def arrange(k: Chosen, n: Annotated[int, Int(3, 9)]) -> Worked[Positive]:
     """How many selections there are when the order matters."""
@@ -101,7 +106,8 @@ def _(n: int, value: int) -> bool:
     ["the number of handshakes when each of {n} people shakes hands once with every other",
      "how many pairs can be formed out of {n} people",
      "the number of games in a league of size {n} in which every team meets every other once",
-     "the number of segments that join {n} points in pairs", "the number of pairs in a group whose size is {n}"],
+     "the number of segments that join {n} points in pairs",
+     "the number of pairs in a group whose size is {n}"],
     symbol="pairs", level=4, weight=1.6, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip
 def handshakes(n: Annotated[int, Int(3, 200)]) -> Worked[Positive]:
@@ -143,7 +149,8 @@ def _(a: int, b: int, value: int) -> bool:
     "combinatorics.stars-and-bars", "sharing identical things",
     ["the number of ways to share {n} identical coins among {k} people",
      "how many ways there are to put {n} identical balls into {k} different boxes",
-     "the number of solutions in whole numbers, zero allowed, when the count of unknowns is {k} and their sum is {n}",
+     "the number of solutions in whole numbers, zero allowed, when the count of unknowns is {k} and "
+     "their sum is {n}",
      "the number of ways to split {n} identical sweets between {k} children, where a child may get none"],
     symbol="share", level=7, weight=2.4, prerequisites=("combinatorics.choose",),
 )  # fmt: skip
@@ -167,7 +174,8 @@ def _(n: int, k: int, value: int) -> bool:
     ["the least number of items that forces {k} items of one kind when there are {n} kinds",
      "how many items must be drawn to be sure of {k} items of one kind out of {n} kinds",
      "the smallest number of socks that guarantees {k} socks of one colour if there are {n} colours",
-     "the least number of draws that makes one kind appear as often as {k} says, where the number of kinds is {n}"],
+     "the least number of draws that makes one kind appear as often as {k} says, where the number of "
+     "kinds is {n}"],
     symbol="pigeon", level=6, weight=1.9, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip
 def pigeonhole(k: Chosen, n: Annotated[int, Int(2, 999)]) -> Worked[Positive]:

@@ -14,7 +14,8 @@ Edge = Annotated[int, Int(2, 300)]
 
 @concept(
     "geometry.rectangle-area", "area of a rectangle",
-    ["the area of a rectangle with sides {a} and {b}", "the area of the rectangle whose sides measure {a} and {b}",
+    ["the area of a rectangle with sides {a} and {b}",
+     "the area of the rectangle whose sides measure {a} and {b}",
      "the number of unit squares that tile a rectangle with width {a} and height {b}",
      "the area enclosed by a rectangle of width {a} and height {b}"],
     symbol="rect", level=2, weight=1.4, symmetric=True, prerequisites=("arithmetic.multiply",),
@@ -35,7 +36,8 @@ def _(a: int, b: int, value: int) -> bool:
      "the length of the boundary of a rectangle with width {a} and height {b}",
      "the distance once around a rectangle with sides {a} and {b}",
      "the perimeter of the rectangle whose sides measure {a} and {b}"],
-    symbol="perim", level=2, weight=1.4, symmetric=True, prerequisites=("arithmetic.add", "arithmetic.multiply"),
+    symbol="perim", level=2, weight=1.4, symmetric=True,
+    prerequisites=("arithmetic.add", "arithmetic.multiply"),
 )  # fmt: skip
 def perimeter(a: Length, b: Length) -> Worked[Positive]:
     """The length of the boundary of a rectangle."""
@@ -71,7 +73,8 @@ def _(b: int, h: int, value: int) -> bool:
 
 @concept(
     "geometry.box-volume", "volume of a box",
-    ["the volume of a box with edges {a}, {b} and {c}", "the volume of the cuboid whose edges measure {a}, {b} and {c}",
+    ["the volume of a box with edges {a}, {b} and {c}",
+     "the volume of the cuboid whose edges measure {a}, {b} and {c}",
      "the number of unit cubes that fill a box with length {a}, width {b} and height {c}",
      "the volume of a cuboid of length {a}, width {b} and height {c}"],
     symbol="volume", level=4, weight=1.8, symmetric=True, prerequisites=("geometry.rectangle-area",),

@@ -71,7 +71,8 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 
 @concept(
     "lists.minimum", "smallest number of a list",
-    ["the smallest number in {xs}", "the minimum over {xs}", "the least entry of {xs}", "the lowest number in {xs}"],
+    ["the smallest number in {xs}", "the minimum over {xs}", "the least entry of {xs}",
+     "the lowest number in {xs}"],
     symbol="minof", level=1,
 )  # fmt: skip
 def minimum(xs: Numbers) -> Integer:
@@ -87,7 +88,8 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 @concept(
     "lists.spread", "range of a list",
     ["the difference between the largest and the smallest number in {xs}", "the range of the numbers in {xs}",
-     "how far apart the extremes of {xs} are", "the spread between the smallest and the largest entry of {xs}"],
+     "how far apart the extremes of {xs} are",
+     "the spread between the smallest and the largest entry of {xs}"],
     symbol="spread", level=2, weight=1.3, joins=True, prerequisites=("lists.maximum", "lists.minimum"),
 )  # fmt: skip
 def spread(xs: Numbers) -> Worked[Whole]:
@@ -119,8 +121,8 @@ def _(xs: tuple[int, ...], value: tuple[int, ...]) -> bool:
 
 @concept(
     "lists.entry", "entry of a list by its place",
-    ["the number in place {k} of {xs}", "the entry of {xs} in place {k}", "the number at position {k} of {xs}",
-     "the entry at position {k} in {xs}",
+    ["the number in place {k} of {xs}", "the entry of {xs} in place {k}",
+     "the number at position {k} of {xs}", "the entry at position {k} in {xs}",
      "the number in {xs} whose place from the front is {k}"],
     symbol="entry", level=2, weight=1.1, joins=True,
 )  # fmt: skip
@@ -137,7 +139,8 @@ def _(k: int, xs: tuple[int, ...], value: int) -> bool:
 @concept(
     "lists.second-largest", "second largest number",
     ["the second largest number in {xs}", "the runner-up among the numbers in {xs}",
-     "the largest number in {xs} once its maximum is removed", "the number in {xs} that only the maximum exceeds"],
+     "the largest number in {xs} once its maximum is removed",
+     "the number in {xs} that only the maximum exceeds"],
     symbol="second", level=3, weight=1.4, prerequisites=("lists.maximum",),
 )  # fmt: skip
 def second_largest(xs: Numbers) -> Integer | None:
@@ -152,8 +155,8 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 
 @concept(
     "lists.median", "median",
-    ["the median of {xs}", "the middle number of {xs} after sorting", "the number in the middle of {xs} once it is sorted",
-     "the median entry of {xs}"],
+    ["the median of {xs}", "the middle number of {xs} after sorting",
+     "the number in the middle of {xs} once it is sorted", "the median entry of {xs}"],
     symbol="median", level=4, weight=1.6, prerequisites=("lists.sort",),
 )  # fmt: skip
 def median(xs: Numbers) -> Worked[Integer]:
@@ -189,7 +192,8 @@ def _(xs: tuple[int, ...], k: int, value: int) -> bool:
 
 @concept(
     "lists.keep-above", "keeping what is above a bound",
-    ["the numbers of {xs} that are greater than {k}, in the same order", "the list left of {xs} when only entries above {k} stay",
+    ["the numbers of {xs} that are greater than {k}, in the same order",
+     "the list left of {xs} when only entries above {k} stay",
      "{xs} without the numbers that are at most {k}", "the entries of {xs} that exceed {k} as a list"],
     symbol="keepabove", level=3, weight=1.4, compares=True, prerequisites=("lists.count-above",),
 )  # fmt: skip
@@ -226,8 +230,9 @@ def _(k: int, xs: tuple[int, ...], value: tuple[int, ...]) -> bool:
 
 @concept(
     "lists.scale", "multiplying every number",
-    ["the list obtained by multiplying every number in {xs} by {k}", "{xs} with every entry multiplied by {k}",
-     "the numbers of {xs}, each multiplied by {k}", "the list of the numbers in {xs}, each taken {k} times"],
+    ["the list obtained by multiplying every number in {xs} by {k}",
+     "{xs} with every entry multiplied by {k}", "the numbers of {xs}, each multiplied by {k}",
+     "the list of the numbers in {xs}, each taken {k} times"],
     symbol="muleach", level=3, weight=1.4, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip
 def scale(xs: Numbers, k: Factor) -> Numbers:
@@ -297,7 +302,8 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 
 @concept(
     "lists.multiples", "first multiples of a number",
-    ["the list of the first {k} positive multiples of {a}", "the first {k} positive multiples of {a} as a list",
+    ["the list of the first {k} positive multiples of {a}",
+     "the first {k} positive multiples of {a} as a list",
      "the list that starts with {a} and holds its first {k} multiples",
      "the list of {k} numbers that begins with {a} and rises by that number"],
     symbol="multiples", level=2, weight=1.2, prerequisites=("arithmetic.multiply",),

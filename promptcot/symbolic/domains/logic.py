@@ -24,8 +24,8 @@ def _(a: int, b: int, value: bool) -> bool:
 
 @concept(
     "logic.even", "parity",
-    ["the statement that {n} is even", "the claim that {n} is an even number", "the assertion that two divides {n}",
-     "the proposition that {n} is even"],
+    ["the statement that {n} is even", "the claim that {n} is an even number",
+     "the assertion that two divides {n}", "the proposition that {n} is even"],
     symbol="even", level=2, prerequisites=("arithmetic.add",),
 )  # fmt: skip
 def even(n: Positive) -> Truth:
@@ -73,7 +73,8 @@ def _(p: bool, q: bool, value: bool) -> bool:
 @concept(
     "logic.exclusive", "exclusive or",
     ["the statement that exactly one of {p} and {q} is true", "the claim that {p} and {q} differ in truth",
-     "the exclusive disjunction of {p} and {q}", "the assertion that one of {p} and {q} is true and the other false"],
+     "the exclusive disjunction of {p} and {q}",
+     "the assertion that one of {p} and {q} is true and the other false"],
     symbol="xor", level=4, weight=1.5, symmetric=True, joins=True,
 )  # fmt: skip
 def exclusive(p: Truth, q: Truth) -> Truth:

@@ -182,8 +182,8 @@ def _(n: int, value: int) -> bool:
 
 @concept(
     "number-theory.largest-prime-factor", "largest prime factor",
-    ["the largest prime factor of {n}", "the greatest prime that divides {n}", "the largest prime divisor of {n}",
-     "the biggest prime number dividing {n}"],
+    ["the largest prime factor of {n}", "the greatest prime that divides {n}",
+     "the largest prime divisor of {n}", "the biggest prime number dividing {n}"],
     symbol="bigprime", level=5, weight=1.9, prerequisites=("number-theory.remainder",),
 )  # fmt: skip
 def largest_prime_factor(n: Factorable) -> Worked[Positive]:
@@ -227,8 +227,8 @@ def _(n: int, value: int) -> bool:
     ["the number of positive integers up to {n} that share no factor above 1 with it",
      "Euler's totient of {n}", "the value of Euler's totient function at {n}",
      "the count of positive integers not above {n} that are coprime to it"],
-    symbol="phi", level=7, weight=2.4, prerequisites=("number-theory.gcd", "number-theory.largest-prime-factor"),
-    aliases=("phi function",),
+    symbol="phi", level=7, weight=2.4,
+    prerequisites=("number-theory.gcd", "number-theory.largest-prime-factor"), aliases=("phi function",),
 )  # fmt: skip
 def totient(n: Annotated[int, Int(4, 999)]) -> Worked[Positive]:
     """How many positive integers up to a number are coprime to it."""
@@ -272,7 +272,8 @@ def _(a: int, n: int, m: int, value: int) -> bool:
 @concept(
     "number-theory.digital-root", "digital root",
     ["the digital root of {n}", "the single digit reached by summing the digits of {n} again and again",
-     "the repeated digit sum of {n} down to one digit", "the one digit left when the digits of {n} are summed repeatedly"],
+     "the repeated digit sum of {n} down to one digit",
+     "the one digit left when the digits of {n} are summed repeatedly"],
     symbol="droot", level=4, weight=1.5, prerequisites=("number-theory.digit-sum",),
 )  # fmt: skip
 def digital_root(n: LongNumber) -> Worked[Positive]:
@@ -334,7 +335,7 @@ def digits(n: Annotated[int, Int(100, 10**9)]) -> Numbers:
 
 @digits.check
 def _(n: int, value: tuple[int, ...]) -> bool:
-    return n == sum(digit * 10 ** (len(value) - 1 - place) for place, digit in enumerate(value))
+    return "".join(map(str, value)) == str(n)
 
 
 def concepts() -> list[SymbolicConcept]:

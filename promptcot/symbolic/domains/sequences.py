@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Annotated
@@ -19,8 +20,8 @@ Start = Annotated[int, Int(-999, 9999)]
      "the term with index {n} in the arithmetic sequence with first term {a} and common difference {d}",
      "the entry in place {n} of the sequence that begins with {a} and grows by a constant step of {d}",
      "the number in place {n} when counting from {a} in steps of {d}",
-     "the last term of an arithmetic progression whose first term is {a}, whose common difference is {d} and whose "
-     "number of terms is {n}"],
+     "the last term of an arithmetic progression whose first term is {a}, whose common difference is "
+     "{d} and whose number of terms is {n}"],
     symbol="aterm", level=4, weight=1.7, prerequisites=("arithmetic.multiply", "arithmetic.add"),
 )  # fmt: skip
 def arithmetic_term(n: Index, a: Start, d: Small) -> Worked[Integer]:
@@ -36,12 +37,14 @@ def _(n: int, a: int, d: int, value: int) -> bool:
 
 @concept(
     "sequences.arithmetic-sum", "sum of an arithmetic progression",
-    ["the sum of the first {n} terms of the arithmetic progression that starts at {a} with common difference {d}",
+    ["the sum of the first {n} terms of the arithmetic progression that starts at {a} with common "
+     "difference {d}",
      "what the first {n} terms add up to when the first is {a} and each next one is larger by {d}",
-     "the total of {n} consecutive terms of an arithmetic sequence with first term {a} and common difference {d}",
+     "the total of {n} consecutive terms of an arithmetic sequence with first term {a} and common "
+     "difference {d}",
      "the sum over {n} terms of the sequence that begins with {a} and grows in steps of {d}",
-     "the sum of an arithmetic progression whose first term is {a}, whose common difference is {d} and whose number "
-     "of terms is {n}"],
+     "the sum of an arithmetic progression whose first term is {a}, whose common difference is {d} and "
+     "whose number of terms is {n}"],
     symbol="asum", level=5, weight=2.0, prerequisites=("sequences.arithmetic-term",),
 )  # fmt: skip
 def arithmetic_sum(n: Index, a: Annotated[int, Int(1, 999)], d: Small) -> Worked[Positive]:
@@ -78,7 +81,7 @@ def geometric_term(
 
 @geometric_term.check
 def _(n: int, a: int, q: int, value: int) -> bool:
-    return value == a * q ** (n - 1)
+    return value == a * math.prod([q] * (n - 1))
 
 
 @concept(
@@ -100,10 +103,12 @@ def _(n: int, value: int) -> bool:
 
 @concept(
     "sequences.fibonacci-like", "two-term recurrence",
-    ["term number {n} of the sequence that starts with {a} and {b} and in which each later term is the sum of the two before",
-     "the entry in place {n} when {a} and {b} come first and every later number is the sum of its two predecessors",
-     "the term with index {n} of the Fibonacci-like sequence with first terms {a} and {b}",
-     "the number in place {n} of the sequence with first terms {a} and {b} built like the Fibonacci numbers"],
+    ["term number {n} of the sequence that starts with {a} and {b} and in which each later term is the "
+     "sum of the two before",
+     "the entry in place {n} when {a} and {b} come first and every later number is the sum of its two "
+     "predecessors", "the term with index {n} of the Fibonacci-like sequence with first terms {a} and {b}",
+     "the number in place {n} of the sequence with first terms {a} and {b} built like the Fibonacci "
+     "numbers"],
     symbol="fib", level=5, weight=2.0, prerequisites=("arithmetic.add",),
 )  # fmt: skip
 def fibonacci_like(
@@ -143,7 +148,8 @@ def _(xs: tuple[int, ...], value: tuple[int, ...]) -> bool:
 
 @concept(
     "sequences.running-totals", "running totals",
-    ["the list of running totals of {xs}", "the partial sums of {xs} as a list", "the cumulative sums of {xs}",
+    ["the list of running totals of {xs}", "the partial sums of {xs} as a list",
+     "the cumulative sums of {xs}",
      "the list in which each number is the sum of the entries of {xs} up to that place"],
     symbol="cumsum", level=3, weight=1.5, prerequisites=("arithmetic.add", "lists.total"),
 )  # fmt: skip
@@ -160,8 +166,8 @@ def _(xs: tuple[int, ...], value: tuple[int, ...]) -> bool:
 @concept(
     "sequences.collatz-steps", "Collatz steps",
     ["the number of Collatz steps from {n} to 1", "how many Collatz steps it takes to get from {n} to 1",
-     "the number of steps to reach 1 from {n} by halving even numbers and turning odd ones into three times themselves plus one",
-     "the length of the Collatz path from {n} down to 1, counted in steps"],
+     "the number of steps to reach 1 from {n} by halving even numbers and turning odd ones into three "
+     "times themselves plus one", "the length of the Collatz path from {n} down to 1, counted in steps"],
     symbol="collatz", level=5, weight=2.2, prerequisites=("arithmetic.quotient",),
 )  # fmt: skip
 def collatz_steps(n: Annotated[int, Int(3, 400)]) -> Worked[Whole]:

@@ -15,7 +15,8 @@ Jump = Annotated[int, Int(1, 12, fixed=True)]
 
 @concept(
     "strings.length", "length of a word",
-    ["the number of letters in {w}", "the length of {w}", "how many letters {w} has", "the count of letters in {w}"],
+    ["the number of letters in {w}", "the length of {w}", "how many letters {w} has",
+     "the count of letters in {w}"],
     symbol="len", level=1,
 )  # fmt: skip
 def length(w: Word) -> Positive:
@@ -30,8 +31,8 @@ def _(w: str, value: int) -> bool:
 
 @concept(
     "strings.vowels", "counting vowels",
-    ["the number of vowels in {w}", "how many vowels {w} has", "the count of the letters a, e, i, o and u in {w}",
-     "the number of letters of {w} that are vowels"],
+    ["the number of vowels in {w}", "how many vowels {w} has",
+     "the count of the letters a, e, i, o and u in {w}", "the number of letters of {w} that are vowels"],
     symbol="vowels", level=2, weight=1.2, prerequisites=("strings.length",),
 )  # fmt: skip
 def vowels(w: Word) -> Whole:
@@ -79,7 +80,8 @@ def _(w: str, value: str) -> bool:
 @concept(
     "strings.caesar", "Caesar cipher",
     ["the string obtained by moving every letter of {w} forward by {k} in the alphabet",
-     "the Caesar encryption of {w} with a shift of {k}", "{w} with each letter replaced by the one {k} places later",
+     "the Caesar encryption of {w} with a shift of {k}",
+     "{w} with each letter replaced by the one {k} places later",
      "the code word for {w} under a Caesar shift by {k}"],
     symbol="caesar", level=4, weight=1.8,
 )  # fmt: skip
@@ -96,7 +98,8 @@ def _(w: str, k: int, value: str) -> bool:
 
 @concept(
     "strings.positions", "letters as numbers",
-    ["the list of alphabet positions of the letters in {w}", "the letters of {w} as numbers, where a is 1 and z is 26",
+    ["the list of alphabet positions of the letters in {w}",
+     "the letters of {w} as numbers, where a is 1 and z is 26",
      "the list that gives each letter of {w} by its place in the alphabet",
      "the alphabet positions of the letters of {w}, in order"],
     symbol="positions", level=2, weight=1.4,
@@ -131,7 +134,8 @@ def _(w: str, value: int) -> bool:
     "strings.spell", "numbers as letters",
     ["the string of letters whose alphabet positions are the numbers in {xs}",
      "the numbers in {xs} turned into letters, where 1 is a and 26 is z",
-     "the word spelled by the alphabet positions in {xs}", "the letters that stand at the positions in {xs}, in order"],
+     "the word spelled by the alphabet positions in {xs}",
+     "the letters that stand at the positions in {xs}, in order"],
     symbol="spell", level=2, weight=1.4, prerequisites=("strings.positions",),
 )  # fmt: skip
 def spell(xs: Annotated[tuple[int, ...], Ints(low=1, high=26, longest=12)]) -> Word:
@@ -146,8 +150,10 @@ def _(xs: tuple[int, ...], value: str) -> bool:
 
 @concept(
     "strings.letter-value", "value of a word",
-    ["the sum of the alphabet positions of the letters in {w}", "the letter value of {w}, where a counts 1 and z counts 26",
-     "what the letters of {w} add up to when a counts 1 and z counts 26", "the total of the alphabet positions over {w}"],
+    ["the sum of the alphabet positions of the letters in {w}",
+     "the letter value of {w}, where a counts 1 and z counts 26",
+     "what the letters of {w} add up to when a counts 1 and z counts 26",
+     "the total of the alphabet positions over {w}"],
     symbol="value", level=3, weight=1.6, prerequisites=("strings.positions", "lists.total"), joins=True,
 )  # fmt: skip
 def letter_value(w: Word) -> Worked[Positive]:
@@ -164,8 +170,10 @@ def _(w: str, value: int) -> bool:
 
 @concept(
     "strings.first-letter", "place of the first letter",
-    ["the alphabet position of the first letter of {w}", "the place in the alphabet of the letter that begins {w}",
-     "the number of the first letter of {w} when a is 1 and z is 26", "the alphabet position at which {w} begins"],
+    ["the alphabet position of the first letter of {w}",
+     "the place in the alphabet of the letter that begins {w}",
+     "the number of the first letter of {w} when a is 1 and z is 26",
+     "the alphabet position at which {w} begins"],
     symbol="first", level=2, weight=1.2, prerequisites=("strings.positions",), joins=True,
 )  # fmt: skip
 def first_letter(w: Word) -> Positive:

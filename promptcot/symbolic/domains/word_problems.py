@@ -15,7 +15,8 @@ Minutes = Annotated[int, Int(2, 59)]
     "word-problems.distance", "distance, speed and time",
     ["the distance in kilometres covered at a speed of {v} kilometres per hour in {t} hours",
      "the distance in kilometres when the speed in kilometres per hour is {v} and the time in hours is {t}",
-     "how many kilometres a train covers whose speed in kilometres per hour is {v} and whose travel time in hours is {t}",
+     "how many kilometres a train covers whose speed in kilometres per hour is {v} and whose travel "
+     "time in hours is {t}",
      "the length in kilometres of a trip that takes {t} hours at {v} kilometres per hour"],
     symbol="trip", level=3, weight=1.5, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip
@@ -32,10 +33,11 @@ def _(v: int, t: int, value: int) -> bool:
 @concept(
     "word-problems.price", "total price with a fee",
     ["the total price in euros of {n} tickets at {p} euros each with a single fee of {f} euros",
-     "the amount in euros to pay when the number of tickets is {n}, the price of each in euros is {p} and the fee "
-     "in euros is {f}",
+     "the amount in euros to pay when the number of tickets is {n}, the price of each in euros is {p} "
+     "and the fee in euros is {f}",
      "the cost in euros of {n} tickets that cost {p} euros each, plus a booking fee of {f} euros",
-     "what has to be paid in euros if the number of tickets is {n}, each costs {p} and the fee for the order is {f}"],
+     "what has to be paid in euros if the number of tickets is {n}, each costs {p} and the fee for the "
+     "order is {f}"],
     symbol="price", level=3, weight=1.7, prerequisites=("arithmetic.multiply", "arithmetic.add"),
 )  # fmt: skip
 def price(n: Annotated[int, Int(2, 200)], p: Count, f: Count) -> Worked[Positive]:
@@ -54,7 +56,8 @@ def _(n: int, p: int, f: int, value: int) -> bool:
     ["the number of coins left out of {n} coins after {k} people have taken {m} coins each",
      "what remains of {n} coins when {k} people take {m} coins each",
      "the number of coins left when there were {n}, the number of takers is {k} and each takes {m}",
-     "how many coins are left if the number at first is {n}, the number of takers is {k} and each takes {m}"],
+     "how many coins are left if the number at first is {n}, the number of takers is {k} and each takes "
+     "{m}"],
     symbol="left", level=3, weight=1.7, prerequisites=("arithmetic.multiply", "arithmetic.subtract"),
 )  # fmt: skip
 def left_over(
@@ -119,7 +122,8 @@ def _(n: int, k: int, value: int) -> bool:
     ["the age in {y} years of someone who is {t} times as old as a child aged {c}",
      "the age after {y} years of a person now {t} times as old as a child aged {c}",
      "how old someone will be when {y} years have passed who is now {t} times as old as a child aged {c}",
-     "the later age when the child's age is {c}, the other is now older by a factor of {t} and the years to pass are {y}"],
+     "the later age when the child's age is {c}, the other is now older by a factor of {t} and the "
+     "years to pass are {y}"],
     symbol="age", level=4, weight=1.7, prerequisites=("arithmetic.multiply", "arithmetic.add"),
 )  # fmt: skip
 def age(
@@ -138,8 +142,10 @@ def _(c: int, t: int, y: int, value: int) -> bool:
 @concept(
     "word-problems.work", "work rate",
     ["the number of parts made by {m} machines in {h} hours if each makes {r} parts an hour",
-     "the output when the number of machines is {m}, the hours are {h} and each machine makes {r} parts an hour",
-     "how many parts come out when the number of machines is {m}, the hours are {h} and the parts each makes per hour are {r}",
+     "the output when the number of machines is {m}, the hours are {h} and each machine makes {r} parts "
+     "an hour",
+     "how many parts come out when the number of machines is {m}, the hours are {h} and the parts each "
+     "makes per hour are {r}",
      "the total number of parts when {m} machines run for {h} hours and make {r} parts an hour each"],
     symbol="work", level=4, weight=1.8, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip

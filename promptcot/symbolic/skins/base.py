@@ -99,26 +99,34 @@ def spaced(value: Value) -> str:
     return f"[ {' '.join(map(str, value))} ]" if isinstance(value, tuple) else plain(value)
 
 
-_AFTER = frozenset(
-    "balls books boxes children coins consecutive corners degrees different draws eggs elements euros hours "
-    "identical items kilometres kinds machines minutes parts people places points positive sides socks "
-    "squared steps terms tickets years".split()
+def words(*lines: str) -> tuple[str, ...]:
+    """The words of some lines of text."""
+    return tuple(word for line in lines for word in line.split())
+
+
+_AFTER = frozenset(  # what a number counts
+    words(
+        "balls books boxes children coins consecutive corners degrees different draws eggs elements euros hours",
+        "identical items kilometres kinds machines minutes parts people places points positive sides socks",
+        "squared steps terms tickets years",
+    )
 )
-_BEFORE = frozenset(
-    "aged angles base coefficient coefficients count edges exponent first fraction fractions height index input "
-    "intercept leading legs length letter number place position power ratio shift sides size slope speed step "
-    "sum term terms the whole width".split()
+_BEFORE = frozenset(  # what a number names or measures
+    words(
+        "aged angles base coefficient coefficients count edges exponent first fraction fractions height index",
+        "input intercept leading legs length letter number place position power ratio shift sides size slope",
+        "speed step sum term terms the whole width",
+    )
 )
+_NEXT_TO = re.compile(r"(?:(\w+) )?\{(\w+)\}(?:,? (?:and )?\{\w+\})*(?: (\w+))?")
 
 
 @lru_cache(maxsize=4096)
 def tight(phrase: str) -> frozenset[str]:
-    """The slots that a number fits but a long noun phrase does not: next to a noun that is counted or named."""
-    found = set()
-    for before, slot, after in re.findall(r"(?:(\w+) )?\{(\w+)\}(?:,? (?:and )?\{\w+\})*(?: (\w+))?", phrase):
-        if before in _BEFORE or after in _AFTER:
-            found.add(slot)
-    return frozenset(found)
+    """The slots that a number fits but a noun phrase does not: beside a noun that is counted or named."""
+    return frozenset(
+        slot for before, slot, after in _NEXT_TO.findall(phrase) if before in _BEFORE or after in _AFTER
+    )
 
 
 _TOKEN = re.compile(r'"[a-z]*"|-?\d+(?:/\d+)?|[A-Za-z]+(?:\'s)?\d*|[^\sA-Za-z0-9]')

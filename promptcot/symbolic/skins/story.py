@@ -13,13 +13,13 @@ from fractions import Fraction
 from promptcot.symbolic.dag import Dag
 from promptcot.symbolic.grammar import Slot
 from promptcot.symbolic.ports import Value
-from promptcot.symbolic.skins.base import Forms, Scene, Skin, frames, plain, prose_tokens
+from promptcot.symbolic.skins.base import Forms, Scene, Skin, frames, plain, prose_tokens, words
 
-FRIENDS = tuple(
-    "Ada Alma Amir Anna Ben Bruno Carla Clara Dana David Edgar Elena Emil Farid Felix Fiona Grace Greta Hana "
-    "Hugo Igor Ivan Jana Jonah Julia Kira Lena Leo Lina Luca Maria Marta Mia Milan Mona Nadia Nina Noah Nora "
-    "Olga Omar Oscar Paula Petra Rita Rosa Ruben Samir Sara Selma Simon Sofia Tara Theo Tilda Uma Vera Viktor "
-    "Wanda Yara Yusuf Zoe".split()
+FRIENDS = words(
+    "Ada Alma Amir Anna Ben Bruno Carla Clara Dana David Edgar Elena Emil Farid Felix Fiona Grace Greta Hana",
+    "Hugo Igor Ivan Jana Jonah Julia Kira Lena Leo Lina Luca Maria Marta Mia Milan Mona Nadia Nina Noah Nora",
+    "Olga Omar Oscar Paula Petra Rita Rosa Ruben Samir Sara Selma Simon Sofia Tara Theo Tilda Uma Vera Viktor",
+    "Wanda Yara Yusuf Zoe",
 )
 COLOURS = (
     "red",
