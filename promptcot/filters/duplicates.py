@@ -29,7 +29,7 @@ RULE = "duplicates"
 BANDS, ROWS = 16, 4
 """Bands of the signature and hashes in one: a pair of similarity 0.8 shares a band 99.98% of the time."""
 
-_PER_BAND = 8  # earlier problems of one band that are compared; more would be the same boilerplate
+_MOST = 64  # earlier problems that one is compared with; more would be the same boilerplate
 _SEED = 20_250_522
 _MIX, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 _SCHEMA = """
@@ -39,6 +39,10 @@ CREATE TABLE bands (hash INTEGER NOT NULL, item INTEGER NOT NULL, PRIMARY KEY (h
 CREATE TABLE items (item INTEGER PRIMARY KEY, runs BLOB NOT NULL);
 BEGIN;
 """
+_NEAR = (
+    f"SELECT item FROM bands WHERE hash IN ({','.join('?' * BANDS)}) "
+    f"GROUP BY item ORDER BY count(*) DESC, item LIMIT {_MOST}"
+)
 
 
 class Options(Settings):
@@ -126,12 +130,9 @@ class Duplicates:
         """The similarity of the nearest problem that shares a band, and its ordinal."""
         if self.options.near == 1:
             return 0.0, -1
-        found: set[int] = set()
-        for band in sketch.bands:
-            query = "SELECT item FROM bands WHERE hash = ? LIMIT ?"
-            found.update(item for (item,) in self._db.execute(query, (band, _PER_BAND)))
+        found = [item for (item,) in self._db.execute(_NEAR, sketch.bands)]
         best = (0.0, -1)
-        for item in sorted(found):
+        for item in found:
             blob = self._db.execute("SELECT runs FROM items WHERE item = ?", (item,)).get
             similarity = _jaccard(sketch.runs, array("I", blob))
             best = max(best, (similarity, item), key=lambda pair: pair[0])
