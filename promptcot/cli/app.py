@@ -69,7 +69,7 @@ def cli(debug: bool) -> None:
 
     \b
     Example:
-      promptcot generate runs/first -n 200
+      promptcot generate runs/first -n 200 --seed 7
       promptcot train runs/first --seconds 30
       promptcot evaluate runs/first
       promptcot report runs/first

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from promptcot.records import Concept
 
 
-@click.group()
+@click.group(short_help="List, show, check and count concept libraries.")
 def concepts() -> None:
     """Lists, shows, checks and counts concept libraries.
 
@@ -28,7 +28,7 @@ def concepts() -> None:
     """
 
 
-@concepts.command("list")
+@concepts.command("list", short_help="List the libraries that can be named.")
 @search_path_option
 @json_option
 def list_(search_path: tuple[Path, ...], as_json: bool) -> None:
@@ -77,7 +77,7 @@ def list_(search_path: tuple[Path, ...], as_json: bool) -> None:
     put(table("Concept libraries", columns, rows))
 
 
-@concepts.command()
+@concepts.command(short_help="Show a library's concepts, or one of them.")
 @click.argument("library")
 @click.argument("concept", required=False)
 @search_path_option
@@ -107,7 +107,7 @@ def show(library: str, concept: str | None, search_path: tuple[Path, ...], as_js
         _show_one(graph, chosen[0])
 
 
-@concepts.command()
+@concepts.command(short_help="Say what is wrong with a library.")
 @click.argument("library")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @search_path_option
@@ -144,7 +144,7 @@ def check(library: str, strict: bool, search_path: tuple[Path, ...], as_json: bo
         click.echo(f"{library}: no errors, {len(findings)} warning{'' if len(findings) == 1 else 's'}")
 
 
-@concepts.command()
+@concepts.command(short_help="Count a library: domains, levels, edges.")
 @click.argument("library")
 @search_path_option
 @json_option

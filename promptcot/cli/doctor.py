@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _MARKS = {True: ("yes", "green"), False: ("no", "red"), None: ("-", "dim")}
 
 
-@click.command()
+@click.command(short_help="Say what this machine can run, and why not.")
 @json_option
 def doctor(as_json: bool) -> None:
     """Says what this machine can run: data, training, GPU kernels, backends, sandboxes; and why not.

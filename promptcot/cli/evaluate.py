@@ -10,7 +10,7 @@ from promptcot.cli.needs import need_torch
 from promptcot.cli.options import json_option, run_argument
 
 
-@click.command()
+@click.command(short_help="Score a model on a run's held-out problems.")
 @run_argument()
 @click.option(
     "--model", type=click.Path(file_okay=False, path_type=Path), help="Model folder. Default: RUN/model."

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from promptcot.config import Config
 
 
-@click.command()
+@click.command(short_help="Make problems from concepts, and shards of the good ones.")
 @run_argument(exists=False)
 @click.option(
     "-c",

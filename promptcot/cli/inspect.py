@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from promptcot.records import Example
 
 
-@click.command()
+@click.command(short_help="Say what a run folder holds.")
 @run_argument()
 @click.option("--rejected", is_flag=True, help="Show examples of what was dropped, by reason.")
 @click.option("--sample", type=click.IntRange(1, 1000), metavar="N", help="Show N problems, drawn by hash.")

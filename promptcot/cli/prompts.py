@@ -10,7 +10,7 @@ import click
 from promptcot.cli.options import json_option, search_path_option
 
 
-@click.group()
+@click.group(short_help="List, show and render prompt templates.")
 def prompts() -> None:
     """Lists, shows and renders prompt templates.
 
@@ -22,7 +22,7 @@ def prompts() -> None:
     """
 
 
-@prompts.command("list")
+@prompts.command("list", short_help="List the templates that can be named.")
 @search_path_option
 @json_option
 def list_(search_path: tuple[Path, ...], as_json: bool) -> None:
@@ -59,7 +59,7 @@ def list_(search_path: tuple[Path, ...], as_json: bool) -> None:
     put(table("Templates", ("name", "variables", "blocks", "hash"), rows))
 
 
-@prompts.command()
+@prompts.command(short_help="Print the text of a template.")
 @click.argument("name")
 @search_path_option
 def show(name: str, search_path: tuple[Path, ...]) -> None:
@@ -74,7 +74,7 @@ def show(name: str, search_path: tuple[Path, ...]) -> None:
     click.echo(Renderer(search_path).source(name))
 
 
-@prompts.command()
+@prompts.command(short_help="Render a template as it would be sent.")
 @click.argument("name")
 @click.option("--graph", default="symbolic-core", show_default=True, help="Concept library to draw from.")
 @click.option("--recipe", "ordinal", type=click.IntRange(min=0), default=0, help="Which recipe to draw.")

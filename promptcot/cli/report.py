@@ -9,7 +9,7 @@ import click
 from promptcot.cli.options import run_argument
 
 
-@click.command()
+@click.command(short_help="Show a run, and the model trained on it, in a browser.")
 @run_argument()
 def report(run: Path) -> None:
     """Writes RUN/report.html: one file that shows the run, and the model trained on it, in any browser.

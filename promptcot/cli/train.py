@@ -11,7 +11,7 @@ from promptcot.cli.needs import need_torch
 from promptcot.cli.options import run_argument
 
 
-@click.command()
+@click.command(short_help="Train a Mamba-2 model on a run's shards.")
 @run_argument()
 @click.option("--model", help="A preset (such as nano), or the folder of a model to go on from.")
 @click.option("--recipe", "name", default="small", show_default=True, help="A shipped recipe.")

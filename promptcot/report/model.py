@@ -201,8 +201,8 @@ def _loss(steps: tuple[Step, ...]) -> Markup:
 
 
 def smoothed(line: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """An exponential mean over about a fiftieth of the line, unbiased at its start."""
-    keep = 1 - 1 / max(len(line) / 50, 1)
+    """An exponential mean over about a fiftieth of the line (four points at least), unbiased at its start."""
+    keep = 1 - 1 / max(len(line) / 50, 4)
     mean = weight = 0.0
     made = []
     for x, y in line:
