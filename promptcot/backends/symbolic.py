@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import re
+import signal
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -109,7 +110,11 @@ class SymbolicBackend:
     def _flush(self) -> None:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
+            # Ctrl-C reaches every process of a terminal: the run decides when its workers stop.
+            ignore = (signal.SIGINT, signal.SIG_IGN)
+            self._pool = ProcessPoolExecutor(
+                self._workers, mp_context=context, initializer=signal.signal, initargs=ignore
+            )
         waiting, self._waiting = self._waiting, []
         size = max(1, min(BATCH, -(-len(waiting) // self._workers)))
         for start in range(0, len(waiting), size):
