@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +163,8 @@ def stats(library: str, search_path: tuple[Path, ...], as_json: bool) -> None:
     graph = load(library, search_path)
     counted = count(graph)
     if as_json:
-        click.echo(to_json(counted).decode())
+        levels = {str(level): number for level, number in counted.levels.items()}  # JSON has text keys alone
+        click.echo(to_json({**asdict(counted), "levels": levels}).decode())
     else:
         _show_stats(library, graph, counted)
 
@@ -215,7 +217,7 @@ def _show_stats(library: str, graph: ConceptGraph, counted: Stats) -> None:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in counted.kinds.items()) or "none"
     degrees = f"{counted.degree_min} to {counted.degree_max}, {counted.degree_mean:.1f} on average"
     alone = sum(size == 1 for size in counted.components)
-    say(f"{library}: {counted.concepts:,} concepts in {len(counted.domains)} domains", style="bold")
+    say(f"{library}: {counted.concepts:,} concepts; domains: {len(counted.domains)}", style="bold")
     say(f"  edges           {kinds}")
     say(f"  prerequisites   {counted.prerequisites:,}; at most {counted.longest_chain} concepts in a chain")
     say(f"  joined to       {degrees} other concepts")
