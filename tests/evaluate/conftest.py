@@ -7,9 +7,16 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from promptcot.ssd import model as models
 from promptcot.train.recipe import TrainConfig
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Small models gain nothing from more, and test workers share the cores."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
