@@ -170,11 +170,11 @@ class OpenAIBackend:
 
         settings = self._settings
         body = msgspec.json.encode(_body(settings, prompt))
-        pauses = rng(prompt.seed, "retry", prompt.id)
 
         def again(error: Exception) -> bool | float:
             if isinstance(error, _Busy) and error.wait_s > 0:
-                return min(error.wait_s, settings.max_wait_s) * (1 + pauses.random() / 4)
+                spread = rng(prompt.seed, "retry", prompt.id).random()  # so that all do not return at once
+                return min(error.wait_s, settings.max_wait_s) * (1 + spread / 4)
             return isinstance(error, BackendError) and error.retryable
 
         async with self._turns:
