@@ -6,7 +6,7 @@ and the Jaccard similarity of the runs themselves decides. Two problems whose nu
 answers differ are different problems, however alike their words are, unless `numbers` says otherwise.
 
 What is remembered lies in a temporary SQLite file that goes with the process, so memory stays flat:
-about 16 kept hashes and 4 bytes for every run of words a problem, on disk.
+about 10 hashes a problem and 4 bytes for every run of words in it, on disk.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from promptcot.records import Candidate, Verdict
 from promptcot.seeding import fingerprint
 
 RULE = "duplicates"
-BANDS, ROWS = 16, 4
-"""Bands of the signature and hashes in one: a pair of similarity 0.8 shares a band 99.98% of the time."""
+BANDS, ROWS = 10, 4
+"""Bands of the signature and hashes in one: a pair of similarity 0.8 shares a band 99.5% of the time."""
 
 _MOST = 64  # earlier problems that one is compared with; more would be the same boilerplate
 _SEED = 20_250_522
 _MIX, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 _SCHEMA = """
-PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-4000; PRAGMA locking_mode=EXCLUSIVE;
+PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-8000; PRAGMA locking_mode=EXCLUSIVE;
 CREATE TABLE exact (hash INTEGER PRIMARY KEY, item INTEGER NOT NULL);
 CREATE TABLE bands (hash INTEGER NOT NULL, item INTEGER NOT NULL, PRIMARY KEY (hash, item)) WITHOUT ROWID;
 CREATE TABLE items (item INTEGER PRIMARY KEY, runs BLOB NOT NULL);
