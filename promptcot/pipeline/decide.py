@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-from promptcot.filters.base import Filter, Remembering
+from promptcot.filters.base import Remembering
 from promptcot.pipeline.ledger import Decision, Ledger
 from promptcot.pipeline.parts import Parts
 from promptcot.pipeline.road import STAGES, Outcome
 from promptcot.records import Recipe
 
+_BREATH = 32  # candidates recalled before others have a turn
 PLACING = "curriculum"
 """The last stage: problems that no phase takes are dropped here."""
 
@@ -43,7 +45,8 @@ class Decider:
         counts = ledger.query(query)
         self.accepted: int = sum(n for kept, _, _, n in counts if kept)
         self.dropped.update({(stage, reason): n for kept, stage, reason, n in counts if not kept})
-        self._remember(parts.filters)
+        # Until the filters know what was kept before this process, outcomes wait for their turn.
+        self._ready = not (self.frontier and self._remembering())
 
     @property
     def done(self) -> bool:
@@ -53,7 +56,30 @@ class Decider:
     def settle(self, recipe: Recipe, outcome: Outcome) -> None:
         """Takes in what came of a recipe, and decides about all whose turn it is."""
         self._waiting[recipe.ordinal] = (recipe, outcome)
-        while not self.done and self.frontier in self._waiting:
+        self._advance()
+
+    async def recall(self, stopping: Callable[[], bool]) -> None:
+        """Gives back to filters that remember what they kept in earlier processes, beside other work."""
+        for names, rule in [] if self._ready or self.done else self._remembering():
+            # What a filter kept went on: it was kept in the end, or dropped by a later stage.
+            marks = ",".join("?" * len(names))
+            kept = self._ledger.candidates(f"kept OR stage IN ({marks})", names)
+            for count, (_, candidate) in enumerate(kept):
+                rule.remember(candidate)
+                if count % _BREATH == 0:
+                    await asyncio.sleep(0)
+                    if stopping():
+                        return
+        self._ready = True
+        self._advance()
+
+    def _remembering(self) -> list[tuple[tuple[str, ...], Remembering]]:
+        """Filters that remember, each with the names of the stages after it."""
+        rules = list(enumerate(self._parts.filters.values(), start=len(STAGES) + 1))
+        return [(self.stages[after:], rule) for after, rule in rules if isinstance(rule, Remembering)]
+
+    def _advance(self) -> None:
+        while self._ready and not self.done and self.frontier in self._waiting:
             decision = self._decide(*self._waiting.pop(self.frontier))
             self._ledger.decide(decision)
             self.frontier += 1
@@ -102,16 +128,3 @@ class Decider:
                 **about, kept=False, stage=PLACING, reason="no-phase", detail=detail, measure=score
             )
         return Decision(**about, kept=True, phase=placement.phase, tier=placement.tier, place=placement.place)
-
-    def _remember(self, filters: Mapping[str, Filter]) -> None:
-        """Gives back to filters that remember what they kept in earlier processes."""
-        if not self.frontier:
-            return
-        names = list(filters)
-        for index, rule in enumerate(filters.values()):
-            if isinstance(rule, Remembering):
-                # What a filter kept went on: it was kept in the end, or dropped by a later stage.
-                later = (*names[index + 1 :], PLACING)
-                marks = ",".join("?" * len(later))
-                for _, candidate in self._ledger.candidates(f"kept OR stage IN ({marks})", later):
-                    rule.remember(candidate)

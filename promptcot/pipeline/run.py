@@ -148,6 +148,7 @@ class _Run:
 
     async def _travel_all(self) -> None:
         tasks = [asyncio.create_task(self._traveller()) for _ in range(self._travellers)]
+        tasks.append(asyncio.create_task(self._recall()))
         try:
             await asyncio.gather(*tasks)
             if not self._road.stopping:
@@ -161,6 +162,10 @@ class _Run:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _recall(self) -> None:
+        await self._decider.recall(lambda: self._road.stopping)
+        self._room.set()
 
     async def _traveller(self) -> None:
         """Takes one recipe after another along the road."""
