@@ -16,7 +16,20 @@ from promptcot.records import Record
 from promptcot.resources import plugin_names
 
 _GIB = 1 << 30
-_DATA = ("pydantic", "yaml", "msgspec", "jinja2", "networkx", "numpy", "pyarrow", "apsw", "rensa", "sympy")
+_DATA = (
+    "pydantic",
+    "yaml",
+    "msgspec",
+    "jinja2",
+    "networkx",
+    "numpy",
+    "pyarrow",
+    "apsw",
+    "rensa",
+    "sympy",
+    "filelock",
+    "aiohttp",
+)
 
 
 class Check(Record, frozen=True):

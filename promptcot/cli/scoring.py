@@ -89,7 +89,11 @@ class Bar:
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
-        self._progress = Progress(BarColumn(), TextColumn("{task.description}"), console=console(err=True))
+        self._progress = Progress(
+            BarColumn(complete_style="cyan", finished_style="green"),
+            TextColumn("{task.description}"),
+            console=console(err=True),
+        )
         self._task = self._progress.add_task("", total=None)
 
     def __enter__(self) -> Bar:

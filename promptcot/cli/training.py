@@ -68,7 +68,11 @@ class Bar:
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
-        columns = (BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}"))
+        columns = (
+            BarColumn(complete_style="cyan", finished_style="green"),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.description}"),
+        )
         self._progress = Progress(*columns, console=console(err=True))
         self._task = self._progress.add_task("", total=1.0)
 
