@@ -227,7 +227,7 @@ def prior(measures: dict[str, float]) -> float:
         + 0.004 * measures["tokens"]
         + 0.15 * measures["domain_switches"]
     )
-    return round(1.0 - math.exp(-effort / 8.0), 4)
+    return round(1.0 - math.exp(-effort / 12.0), 4)
 
 
 def _digits(value: Value) -> int:

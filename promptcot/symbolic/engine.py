@@ -197,7 +197,7 @@ class Engine:
             flaws.append(
                 f"not needed: {', '.join(missing)}" if missing else f"cannot move the answer: {dead}"
             )
-        steps = sum(len(dag.nodes[i].concept.work(*dag.arguments(i))[1]) + 1 for i in dag.live())
+        steps = len(solve(dag, None, canonical=True))
         measures = self._measure(dag, statement, steps)
         if abs(1 + 9 * measures["prior"] - level) > 3:
             ratings["difficulty"] = "acceptable"

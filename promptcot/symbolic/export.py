@@ -1,8 +1,10 @@
 """The symbolic concepts as a concept library.
 
     python -m promptcot.symbolic.export > concept_graphs/symbolic-core.yaml
+    python -m promptcot.symbolic.export my_concepts.py > mine.yaml
 
-The code is the source: the file is written from it, and a test keeps the two in step.
+The code is the source: the file is written from it, and a test keeps the two in step. Files of
+your own concepts, given as arguments, are exported together with the shipped ones.
 """
 
 from __future__ import annotations
@@ -89,4 +91,4 @@ def dump(content: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(dump(as_library(library(plugins=False))))
+    sys.stdout.write(dump(as_library(library(sys.argv[1:], plugins=False))))

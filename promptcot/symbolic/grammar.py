@@ -151,6 +151,12 @@ class Grammar:
         tokens = self.tokenise(text)
         if len(tokens) > MAX_TOKENS:
             raise ParseError("the statement is too long to read", reason="unreadable")
+        try:
+            return self._read(tokens)
+        except RecursionError as error:
+            raise ParseError("the statement is nested too deeply", reason="unreadable") from error
+
+    def _read(self, tokens: list[str]) -> Dag:
         defined: dict[str, Term] = {}
         asked: list[Term] = []
         for sentence in _sentences(tokens):
@@ -320,13 +326,10 @@ def _link(defined: Mapping[str, Term], asked: Term) -> Dag:
             open_keys.discard(term.key)
         return made[term.key]
 
-    try:
-        answer = build(asked)
-        for key in defined:
-            if key not in made:
-                made[key] = build(defined[key])
-    except RecursionError as error:
-        raise ParseError("the statement is nested too deeply", reason="unreadable") from error
+    answer = build(asked)
+    for key in defined:
+        if key not in made:
+            made[key] = build(defined[key])
     if not isinstance(answer, Ref):
         raise ParseError("the statement asks for a given value", reason="trivial")
     values = compute(nodes)

@@ -145,7 +145,7 @@ class Int:
     def draw(self, rng: random.Random, bounds: Bounds) -> int:
         """A leaf of this type."""
         low = max(self.low, self.least)
-        high = min(self.high, max(bounds.max_leaf, low + 3))
+        high = min(self.high, bounds.max_leaf if bounds.max_leaf > low + 2 else low + bounds.max_leaf)
         return low + int(rng.random() * (max(high, low) - low + 1))
 
     def neighbours(self, value: Value) -> Iterator[int]:

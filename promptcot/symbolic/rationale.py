@@ -25,9 +25,9 @@ _BOUND = (
     "Given integers go up to {leaf} and results up to {bound}, so nothing overflows a careful head.",
 )
 _TRAP = (
-    "The trap: {names} can be computed from what is given, and nothing needs it.",
-    "Whoever works through every sentence also computes {names}, which leads nowhere.",
-    "As a distraction {names} is put among the statements; the question does not depend on it.",
+    "The trap: what is said of {names} can be computed, and nothing needs it.",
+    "Whoever works through every sentence also carries out {names}, which leads nowhere.",
+    "A distraction stands among the statements ({names}); the question does not depend on it.",
 )
 _NO_TRAP = (
     "Nothing is superfluous: change any given value and the answer can change.",
@@ -64,7 +64,11 @@ def rationale(dag: Dag, bounds: Bounds, rng: random.Random, *, brief: bool = Fal
     parts.append(rng.choice(_BOUND).format(bound=bounds.max_value, leaf=bounds.max_leaf))
     spare = [nodes[i].concept.name for i in range(len(nodes)) if i not in set(live)]
     if spare:
-        parts.append(rng.choice(_TRAP).format(names=_listed([f"another {name}" for name in spare])))
+        parts.append(
+            rng.choice(_TRAP).format(
+                names=_listed([f"a further use of {name}" for name in dict.fromkeys(spare)])
+            )
+        )
     else:
         parts.append(rng.choice(_NO_TRAP))
     parts.append(rng.choice(_CHECK).format(answer=plain(dag.values[dag.answer])))

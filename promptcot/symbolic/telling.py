@@ -119,10 +119,12 @@ class _Teller:
         slots: dict[str, str] = {}
         for name, arg in zip(node.concept.inputs, node.args, strict=True):
             last = phrase.endswith(f"{{{name}}}")
-            if not isinstance(arg, Ref) and self.skin.wordy and name in tight(phrase):
+            close = name in tight(phrase)
+            if close and self.skin.wordy and not isinstance(arg, Ref):
                 slots[name] = self._literal(arg)
             else:
-                slots[name] = self._argument(arg, inline if last and depth < MAX_NESTING else 0.0, depth)
+                deeper = last and not close and depth < MAX_NESTING
+                slots[name] = self._argument(arg, inline if deeper else 0.0, depth)
         return _fill(phrase, slots)
 
     def _argument(self, arg: Arg, inline: float, depth: int) -> str:

@@ -152,9 +152,11 @@ def _provide(
     for kind in {port.kind for port in concept.ports if not port.drawable}:
         needed = sum(port.kind == kind for port in concept.ports)
         makers = [provider for provider in providers if provider.output.kind == kind]
+        there = [node for node in draft.frontier if draft.nodes[node].concept.output.kind == kind]
+        if rng.random() < 0.4:
+            needed += len(there)  # a branch of its own: some concepts cannot both be alive in one chain
         for _ in range(8 * needed):
-            made = sum(draft.nodes[node].concept.output.kind == kind for node in draft.frontier)
-            if made >= needed:
+            if sum(draft.nodes[node].concept.output.kind == kind for node in draft.frontier) >= needed:
                 break
             if not makers:
                 return False
@@ -181,7 +183,9 @@ def _place(
         apart: Start a branch of its own from given values.
         last: This may be the answer, which may now and then be 0 or 1.
     """
-    small = last and rng.random() < 0.25
+    least = (0 if rng.random() < 0.25 else 2) if last else 2
+    if last and draft.nodes and rng.random() < 0.6:
+        least = 10  # one-digit answers are guessed too often
     sources = _sources(draft, concept, rng, apart=apart)
     if sources is None:
         return False
@@ -194,7 +198,7 @@ def _place(
         if (
             value is None
             or not concept.output.accepts(value)
-            or not _fits(value, values, bounds, small=small)
+            or not _fits(value, values, bounds, least)
             or _idles(draft, concept, args, values, value)
         ):
             continue
@@ -253,7 +257,7 @@ def _arguments(
         value = port.draw(rng, bounds) if source is None else draft.values[source]
         if source is None and concept.compares and (known := _known(draft, sources, values)) is not None:
             value = known + rng.choice((-1, 1)) * rng.randint(1, max(4, abs(known) // 5))
-            value = value if port.accepts(value) else port.draw(rng, bounds)
+            value = value if _usable(port, value) else port.draw(rng, bounds)
         if value in values and not isinstance(value, bool):
             return None  # a repeated argument: a + a, gcd(a, a)
         values.append(value)
@@ -282,12 +286,12 @@ def _known(draft: Draft, sources: Sequence[int | None], values: Sequence[Value])
     return next((value for value in (*wired, *values) if type(value) is int), None)
 
 
-def _fits(value: Value, args: Sequence[Value], bounds: Bounds, *, small: bool) -> bool:
+def _fits(value: Value, args: Sequence[Value], bounds: Bounds, least: int) -> bool:
     """Whether a result is in bounds, not trivial, and does more than hand a list or word through."""
     if isinstance(value, bool):
         return True
     if isinstance(value, int):
-        return abs(value) <= bounds.max_value and (small or not -2 < value < 2)
+        return least <= abs(value) <= bounds.max_value
     if isinstance(value, Fraction):
         return abs(value.numerator) <= bounds.max_value and value.denominator <= bounds.max_value
     if value in args:

@@ -31,8 +31,8 @@ def concepts_of(made: Recipe) -> list[Concept]:
 
 def author_prompt(made: Recipe, sample: int = 0) -> Prompt:
     return RENDER.prompt(
-        "author-math", role="author", recipe=made, sample=sample, concepts=concepts_of(made), level=made.level,
-        level_name="", domain=made.domain,
+        "author-math", role="author", recipe=made, sample=sample, concepts=concepts_of(made),
+        level=made.level, level_name="", domain=made.domain,
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 
 @concept(
     "lists.sort", "sorting",
-    ["the numbers of {xs} sorted from smallest to largest", "{xs} in increasing order",
+    ["the list of the numbers in {xs} sorted from smallest to largest", "{xs} in increasing order",
      "the list made of the numbers of {xs} from smallest to largest", "the sorted form of {xs}"],
     symbol="sort", level=2, weight=1.3,
 )  # fmt: skip
@@ -105,8 +105,8 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 
 @concept(
     "lists.reverse", "reversing a list",
-    ["the numbers of {xs} in reverse order", "{xs} read from back to front", "the reversal of {xs}",
-     "the list obtained by turning {xs} around"],
+    ["the list of the numbers in {xs} in reverse order", "{xs} read from back to front",
+     "the reversal of {xs}", "the list obtained by turning {xs} around"],
     symbol="reverse", level=1, weight=1.1,
 )  # fmt: skip
 def reverse(xs: Numbers) -> Numbers:
@@ -192,9 +192,9 @@ def _(xs: tuple[int, ...], k: int, value: int) -> bool:
 
 @concept(
     "lists.keep-above", "keeping what is above a bound",
-    ["the numbers of {xs} that are greater than {k}, in the same order",
+    ["the list of those numbers in {xs} that are greater than {k}",
      "the list left of {xs} when only entries above {k} stay",
-     "{xs} without the numbers that are at most {k}", "the entries of {xs} that exceed {k} as a list"],
+     "{xs} without the numbers that are at most {k}", "the list of those entries of {xs} that exceed {k}"],
     symbol="keepabove", level=3, weight=1.4, compares=True, prerequisites=("lists.count-above",),
 )  # fmt: skip
 def keep_above(xs: Numbers, k: Integer) -> Numbers | None:
@@ -215,7 +215,8 @@ def _(xs: tuple[int, ...], k: int, value: tuple[int, ...]) -> bool:
 @concept(
     "lists.shift", "adding to every number",
     ["the list obtained by adding {k} to every number in {xs}", "{xs} with every entry increased by {k}",
-     "the numbers of {xs}, each increased by {k}", "the list of the numbers in {xs} with {k} added to each"],
+     "the list of the numbers in {xs}, each increased by {k}",
+     "the list of the numbers in {xs} with {k} added to each"],
     symbol="addeach", level=2, weight=1.3, prerequisites=("arithmetic.add",),
 )  # fmt: skip
 def shift(k: Annotated[int, Int(2, 9999)], xs: Numbers) -> Numbers:
@@ -231,7 +232,7 @@ def _(k: int, xs: tuple[int, ...], value: tuple[int, ...]) -> bool:
 @concept(
     "lists.scale", "multiplying every number",
     ["the list obtained by multiplying every number in {xs} by {k}",
-     "{xs} with every entry multiplied by {k}", "the numbers of {xs}, each multiplied by {k}",
+     "{xs} with every entry multiplied by {k}", "the list of the numbers in {xs}, each multiplied by {k}",
      "the list of the numbers in {xs}, each taken {k} times"],
     symbol="muleach", level=3, weight=1.4, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip
@@ -247,8 +248,9 @@ def _(xs: tuple[int, ...], k: int, value: tuple[int, ...]) -> bool:
 
 @concept(
     "lists.append", "appending to a list",
-    ["the list that {xs} becomes when {k} is put at its end", "the numbers of {xs} followed by {k}",
-     "{xs} with {k} appended", "the list made of the numbers of {xs} and then {k}"],
+    ["the list that {xs} becomes when {k} is put at its end",
+     "the list of the numbers in {xs} followed by {k}", "{xs} with {k} appended",
+     "the list made of the numbers of {xs} and then {k}"],
     symbol="append", level=1, weight=1.1,
 )  # fmt: skip
 def append(xs: Annotated[tuple[int, ...], Ints(longest=12)], k: Integer) -> Numbers:
@@ -303,9 +305,9 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 @concept(
     "lists.multiples", "first multiples of a number",
     ["the list of the first {k} positive multiples of {a}",
-     "the first {k} positive multiples of {a} as a list",
+     "the list that holds the first {k} positive multiples of {a}",
      "the list that starts with {a} and holds its first {k} multiples",
-     "the list of {k} numbers that begins with {a} and rises by that number"],
+     "the list of {k} numbers of which the first is {a} and each next one is larger by the first"],
     symbol="multiples", level=2, weight=1.2, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip
 def multiples(k: Annotated[int, Int(3, 7, fixed=True)], a: Annotated[int, Int(2, 999)]) -> Numbers:

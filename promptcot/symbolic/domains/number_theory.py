@@ -324,7 +324,7 @@ def _(a: int, b: int, value: bool) -> bool:
 
 @concept(
     "number-theory.digits", "digits as a list",
-    ["the list of the digits of {n} from left to right", "the digits of {n} in order as a list",
+    ["the list of the digits of {n} from left to right", "the list that holds the digits of {n} in order",
      "the list made of the decimal digits of {n}", "the list of decimal digits of {n} as they are written"],
     symbol="digits", level=2, weight=1.1,
 )  # fmt: skip

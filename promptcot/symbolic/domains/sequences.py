@@ -132,8 +132,8 @@ def _(n: int, a: int, b: int, value: int) -> bool:
 @concept(
     "sequences.differences", "differences of neighbours",
     ["the list of differences between each number in {xs} and the one before it",
-     "the successive differences of {xs}", "the list of steps from each entry of {xs} to the next",
-     "the changes from one entry of {xs} to the next, as a list"],
+     "the list of successive differences of {xs}", "the list of steps from each entry of {xs} to the next",
+     "the list of changes from one entry of {xs} to the next"],
     symbol="steps", level=3, weight=1.5, prerequisites=("arithmetic.subtract",),
 )  # fmt: skip
 def differences(xs: Annotated[tuple[int, ...], Ints(shortest=3)]) -> Numbers:
@@ -148,8 +148,8 @@ def _(xs: tuple[int, ...], value: tuple[int, ...]) -> bool:
 
 @concept(
     "sequences.running-totals", "running totals",
-    ["the list of running totals of {xs}", "the partial sums of {xs} as a list",
-     "the cumulative sums of {xs}",
+    ["the list of running totals of {xs}", "the list of partial sums of {xs}",
+     "the list of cumulative sums of {xs}",
      "the list in which each number is the sum of the entries of {xs} up to that place"],
     symbol="cumsum", level=3, weight=1.5, prerequisites=("arithmetic.add", "lists.total"),
 )  # fmt: skip

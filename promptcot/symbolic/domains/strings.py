@@ -47,7 +47,8 @@ def _(w: str, value: int) -> bool:
 
 @concept(
     "strings.reverse", "reversing a word",
-    ["{w} spelled backwards", "the reversal of the letters of {w}", "the letters of {w} in reverse order",
+    ["{w} spelled backwards", "the reversal of the letters of {w}",
+     "the word formed by the letters of {w} in reverse order",
      "the string obtained by reading {w} from right to left"],
     symbol="rev", level=2, weight=1.2,
 )  # fmt: skip
@@ -63,7 +64,7 @@ def _(w: str, value: str) -> bool:
 
 @concept(
     "strings.sort-letters", "sorting letters",
-    ["the letters of {w} in alphabetical order", "{w} with its letters sorted from a to z",
+    ["the word formed by the letters of {w} in alphabetical order", "{w} with its letters sorted from a to z",
      "the string made of the letters of {w} sorted alphabetically", "the alphabetical rearrangement of {w}"],
     symbol="sortletters", level=3, weight=1.4,
 )  # fmt: skip
@@ -99,9 +100,9 @@ def _(w: str, k: int, value: str) -> bool:
 @concept(
     "strings.positions", "letters as numbers",
     ["the list of alphabet positions of the letters in {w}",
-     "the letters of {w} as numbers, where a is 1 and z is 26",
+     "the list of the letters of {w} as numbers, where a is 1 and z is 26",
      "the list that gives each letter of {w} by its place in the alphabet",
-     "the alphabet positions of the letters of {w}, in order"],
+     "the list that gives the alphabet positions of the letters of {w}, in order"],
     symbol="positions", level=2, weight=1.4,
 )  # fmt: skip
 def positions(w: Annotated[str, Str(shortest=2)]) -> Numbers:
@@ -133,9 +134,9 @@ def _(w: str, value: int) -> bool:
 @concept(
     "strings.spell", "numbers as letters",
     ["the string of letters whose alphabet positions are the numbers in {xs}",
-     "the numbers in {xs} turned into letters, where 1 is a and 26 is z",
+     "the word made by turning the numbers in {xs} into letters, where 1 is a and 26 is z",
      "the word spelled by the alphabet positions in {xs}",
-     "the letters that stand at the positions in {xs}, in order"],
+     "the word made of the letters that stand at the positions in {xs}, in order"],
     symbol="spell", level=2, weight=1.4, prerequisites=("strings.positions",),
 )  # fmt: skip
 def spell(xs: Annotated[tuple[int, ...], Ints(low=1, high=26, longest=12)]) -> Word:

@@ -122,8 +122,8 @@ def _(n: int, k: int, value: int) -> bool:
     ["the age in {y} years of someone who is {t} times as old as a child aged {c}",
      "the age after {y} years of a person now {t} times as old as a child aged {c}",
      "how old someone will be when {y} years have passed who is now {t} times as old as a child aged {c}",
-     "the later age when the child's age is {c}, the other is now older by a factor of {t} and the "
-     "years to pass are {y}"],
+     "the future age of someone whose age now is the product of {t} and a child's age of {c}, the years "
+     "to pass being {y}"],
     symbol="age", level=4, weight=1.7, prerequisites=("arithmetic.multiply", "arithmetic.add"),
 )  # fmt: skip
 def age(

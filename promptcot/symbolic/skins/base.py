@@ -106,16 +106,16 @@ def words(*lines: str) -> tuple[str, ...]:
 
 _AFTER = frozenset(  # what a number counts
     words(
-        "balls books boxes children coins consecutive corners degrees different draws eggs elements euros hours",
-        "identical items kilometres kinds machines minutes parts people places points positive sides socks",
-        "squared steps terms tickets years",
+        "balls books boxes children coins consecutive corners degrees different draws eggs elements",
+        "euros hours identical items kilometres kinds machines minutes parts people places points",
+        "positive sides socks squared steps terms tickets years",
     )
 )
 _BEFORE = frozenset(  # what a number names or measures
     words(
-        "aged angles base coefficient coefficients count edges exponent first fraction fractions height index",
-        "input intercept leading legs length letter number place position power ratio shift sides size slope",
-        "speed step sum term terms the whole width",
+        "aged angles base coefficient coefficients count edges exponent first fraction fractions",
+        "height index input intercept leading legs length letter number place position power ratio shift",
+        "sides size slope speed step sum term terms the whole width",
     )
 )
 _NEXT_TO = re.compile(r"(?:(\w+) )?\{(\w+)\}(?:,? (?:and )?\{\w+\})*(?: (\w+))?")

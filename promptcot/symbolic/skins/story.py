@@ -18,8 +18,8 @@ from promptcot.symbolic.skins.base import Forms, Scene, Skin, frames, plain, pro
 FRIENDS = words(
     "Ada Alma Amir Anna Ben Bruno Carla Clara Dana David Edgar Elena Emil Farid Felix Fiona Grace Greta Hana",
     "Hugo Igor Ivan Jana Jonah Julia Kira Lena Leo Lina Luca Maria Marta Mia Milan Mona Nadia Nina Noah Nora",
-    "Olga Omar Oscar Paula Petra Rita Rosa Ruben Samir Sara Selma Simon Sofia Tara Theo Tilda Uma Vera Viktor",
-    "Wanda Yara Yusuf Zoe",
+    "Olga Omar Oscar Paula Petra Rita Rosa Ruben Samir Sara Selma Simon Sofia Tara Theo Tilda Uma Vera",
+    "Viktor Wanda Yara Yusuf Zoe",
 )
 COLOURS = (
     "red",
