@@ -88,6 +88,13 @@ def ssd_with_states(
         KernelError: An argument does not fit; nothing was launched.
     """
     _check(x, dt, A, B, C, D, z, dt_bias, dt_limit, initial_states, cu_seqlens)
+    if x.is_cuda:
+        from promptcot.ssd.kernels.scan_autograd import ssd_kernels  # Triton is there where CUDA is
+
+        return ssd_kernels(
+            x, dt, A, B, C, D=D, z=z, dt_bias=dt_bias, dt_softplus=dt_softplus, dt_limit=dt_limit,
+            initial_states=initial_states, cu_seqlens=cu_seqlens,
+        )  # fmt: skip
     return ssd_chunked_with_states(
         x, dt, A, B, C, D=D, z=z, dt_bias=dt_bias, dt_softplus=dt_softplus, dt_limit=dt_limit,
         initial_states=initial_states, cu_seqlens=cu_seqlens, chunk_size=_CPU_CHUNK,

@@ -1,0 +1,86 @@
+"""How the scan's kernels are launched: a pinned table, so that no result hangs on a timing race."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from promptcot.errors import KernelError
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Warps of a program, depth of the pipelining of its loads, and a cap on registers (0 for none)."""
+
+    warps: int = 4
+    stages: int = 2
+    registers: int = 0
+
+    def options(self) -> dict[str, int]:
+        """Return the keyword arguments of a launch."""
+        options = {"num_warps": self.warps, "num_stages": self.stages}
+        return {**options, "maxnreg": self.registers} if self.registers else options
+
+
+@dataclass(frozen=True)
+class ScanConfig:
+    """Sizes and launches of the scan's kernels for one shape of a head.
+
+    Everything here may change the bits of a result, so nothing of it may depend on the batch.
+
+    Attributes:
+        chunk: Tokens between the states that are kept.
+        segment: Chunks of a segment; longer documents are cut.
+        output_heads: Heads that share one program of the outputs (at most).
+        output_rows: Rows of one program of the outputs; divides a chunk.
+        gradient_heads: Heads whose gradients of B, C and C B^T are summed in one program (at most).
+        input_gradient_rows: Rows of one program of the gradients of inputs and B; divides a chunk.
+        output_gradient_rows: Rows of one program of the gradients of C and C B^T; divides a chunk.
+        strong_heads: Heads that one program looks through for strong decay (at most).
+    """
+
+    chunk: int = 128
+    segment: int = 64
+    output_heads: int = 10
+    output_rows: int = 128
+    gradient_heads: int = 40
+    input_gradient_rows: int = 64
+    output_gradient_rows: int = 64
+    strong_heads: int = 20
+    steps: Launch = field(default=Launch(4, 1))
+    products: Launch = field(default=Launch(8, 1))
+    sweep: Launch = field(default=Launch(8, 3))
+    outputs: Launch = field(default=Launch(8, 1))
+    input_gradients: Launch = field(default=Launch(8, 1))
+    output_gradients: Launch = field(default=Launch(8, 1))
+    strong: Launch = field(default=Launch(8, 1))
+    join: Launch = field(default=Launch(8, 1))
+
+
+HEADDIMS = (16, 32, 64, 128)
+DSTATES = (16, 32, 64, 128, 256)
+
+# (bytes of an element, headdim, dstate), as measured on sm_90; other shapes take the nearest rule below.
+_TABLE: dict[tuple[int, int, int], ScanConfig] = {}
+
+
+def scan_config(element_size: int, headdim: int, dstate: int) -> ScanConfig:
+    """Return the pinned configuration for a head's shape.
+
+    Raises:
+        KernelError: The kernels do not take this shape.
+    """
+    if headdim not in HEADDIMS or dstate not in DSTATES:
+        raise KernelError(
+            f"the scan has no kernel for headdim {headdim} and dstate {dstate}",
+            remedy=f"use headdim in {HEADDIMS} and dstate in {DSTATES}",
+        )
+    found = _TABLE.get((element_size, headdim, dstate))
+    if found is not None:
+        return found
+    heavy = element_size * headdim * dstate > 2 * 64 * 128
+    return ScanConfig(chunk=64, output_rows=64) if heavy else ScanConfig()
+
+
+def divisor_at_most(n: int, limit: int) -> int:
+    """Return the largest divisor of ``n`` that is at most ``limit``."""
+    return max(d for d in range(1, min(n, limit) + 1) if n % d == 0)
