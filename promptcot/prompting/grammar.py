@@ -9,14 +9,16 @@ Both are charged against one budget of characters, so a render ends whatever it 
 
 from __future__ import annotations
 
+import math
+
 from jinja2 import nodes
 
 BUDGET = "__budget"
 CHARGE = "__charge"
 
 ALLOWED_FILTERS = (
-    *("capitalize", "default", "first", "int", "join", "last", "length"),
-    *("lower", "round", "sort", "title", "trim", "upper"),
+    *("capitalize", "default", "first", "join", "last", "length"),
+    *("lower", "sort", "title", "trim", "upper"),
 )
 """None of them can make a text much longer than what it is given."""
 
@@ -98,6 +100,8 @@ def check(tree: nodes.Template) -> str | None:
 def _check_node(node: nodes.Node) -> None:
     if isinstance(node, nodes.Name) and node.name.startswith("_"):
         raise GrammarError(f"the name {node.name!r} begins with an underscore", node.lineno)
+    if isinstance(node, nodes.Const) and isinstance(node.value, float) and not math.isfinite(node.value):
+        raise GrammarError("a literal is too large and not a number any more", node.lineno)
     if isinstance(node, nodes.For) and node.recursive:
         raise GrammarError("a recursive loop is not allowed in a template", node.lineno)
     if isinstance(node, nodes.For) and node.find(nodes.Block) is not None:

@@ -282,6 +282,8 @@ def _without_loose_fence(text: str) -> str:
 def _answer(content: str) -> Answer:
     boxes = tags.boxed(content)
     value = _bare(boxes[-1][1] if boxes else content)
+    sentence = _ANSWER_LINE.fullmatch(value)
+    value = _bare(sentence[1]) if sentence else value
     if not value:
         raise ParseError("<answer> is empty", reason="missing-answer")
     words = _WORDS.fullmatch(value) if len(value) <= 200 else None

@@ -168,12 +168,15 @@ class Renderer:
         try:
             tree = self._environment.parse(text, filename=str(path))
             extends = grammar.check(tree)
+            self._environment.compile(tree)  # which finds unknown tests and repeated blocks
+            tree = self._environment.parse(text, filename=str(path))  # compiling has changed it
         except grammar.GrammarError as error:
             raise ResourceError(f"{path}:{error.line}: {error}", remedy=error.remedy) from error
         except TemplateSyntaxError as error:
             raise ResourceError(f"{path}:{error.lineno}: not a valid template: {error.message}") from error
-        except RecursionError as error:
-            raise ResourceError(f"{path}: not a valid template: nested too deeply") from error
+        except (RecursionError, ValueError, OverflowError, MemoryError) as error:
+            what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise ResourceError(f"{path}: not a valid template: {what}") from error
         return _Loaded(path, text, tree, self._parent(path, extends) if extends else None)
 
     def _parent(self, path: Path, extends: str) -> str:

@@ -17,7 +17,7 @@ TAGS = (
 """The parts that completions are made of."""
 
 _TAG = re.compile(rf"<[ \t]{{0,4}}(/?)[ \t]{{0,4}}({'|'.join(TAGS)})(?:[ \t][^<>]{{0,100}})?>", re.IGNORECASE)
-_THINK = re.compile(r"<(/?)(?:think|thinking)>", re.IGNORECASE)
+_THINK = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _BRACE = re.compile(r"\\[\s\S]|[{}]")  # an escaped brace is matched as a whole, and passed over
 _FENCE = re.compile(r"```[\w+.-]{0,20}[ \t]*\n")
 _ENTITY = re.compile(r"&(lt|gt|quot|apos|#39|amp);")

@@ -61,6 +61,7 @@ WHOLE = tagged(rationale="Why.", problem="Find $x$ with $x < 3$.", solution="Ste
 FORMS = {
     "as asked": WHOLE,
     "thinking before": "<think>Draft: <problem>no</problem>\n</think>\n" + WHOLE,
+    "thinking by another name": "<reasoning>Draft.</reasoning>" + WHOLE,
     "thinking opened by the server": "Draft: <problem>no</problem></think>" + WHOLE,
     "thinking twice": "<thinking>a <think>b</think></thinking>" + WHOLE + "<think>done",
     "fenced": f"Here it is:\n```xml\n{WHOLE}\n```\nI hope this helps!",
@@ -153,6 +154,8 @@ def test_a_finished_problem_outlives_a_cut_off_remark() -> None:
         ("$\\frac{1}{2}$.", "expression", "\\frac{1}{2}"),
         ("\\(x+1\\)", "expression", "x+1"),
         ("**12**", "expression", "12"),
+        ("The answer is $12$.", "expression", "12"),
+        ("Final answer: 12", "expression", "12"),
         ("$1$ and $2$", "expression", "$1$ and $2$"),
         ("The answer is $\\boxed{\\{1, 2\\}}$.", "expression", "\\{1, 2\\}"),
         ("0.5", "expression", "0.5"),
