@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
 from promptcot.config import Config
 from promptcot.errors import BackendError, ParseError, VerificationError
 from promptcot.filters.base import Early
@@ -169,7 +171,18 @@ class Road:
                 raise Stopped
             self._moment += 1
             begun = self._moment
-            completion = await backend.complete(prompt)
+            completion = _writable(await backend.complete(prompt))
             self.alive_at = max(self.alive_at, begun)
         await self._ledger.record(key, recipe.ordinal, role, sample, completion)
         return prompt, completion
+
+
+def _writable(completion: Completion) -> Completion:
+    """The completion with half characters, which no file can hold, replaced by the replacement mark."""
+    try:
+        completion.text.encode()
+    except UnicodeEncodeError:
+        # By way of UTF-16 two halves that belong together become the character they are.
+        text = completion.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return msgspec.structs.replace(completion, text=text)
+    return completion

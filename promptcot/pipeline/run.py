@@ -8,8 +8,10 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from promptcot.config import Config, Execution
 from promptcot.errors import BackendError, YieldError
@@ -59,10 +61,21 @@ def generate(
         folders.adopt(folder, config)
         parts = parts or assemble(config, execution)
         try:
-            asyncio.run(_carry_out(config, folder, execution, progress, parts))
+            _in_a_loop(_carry_out(config, folder, execution, progress, parts))
         finally:
             progress.end()
         return summarise(folder)
+
+
+def _in_a_loop(work: Coroutine[Any, Any, None]) -> None:
+    """Runs to the end, in a thread of its own where this one has a loop already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 async def _carry_out(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -44,17 +47,33 @@ def candidate() -> Callable[..., Candidate]:
 
 @pytest.fixture(scope="session")
 def generated_statements() -> Callable[[int], list[str]]:
-    """Statements of the symbolic engine on its own library, as a run would make them."""
+    """Statements of problems that the embedded backend authors, as a run would have them made."""
 
     def make(count: int) -> list[str]:
-        from promptcot.concepts import library
-        from promptcot.concepts.sampler import Sampler
-        from promptcot.config import Sampling
-        from promptcot.symbolic import library as symbolic
-        from promptcot.symbolic.engine import Engine
+        from promptcot.config import Config, Execution
+        from promptcot.errors import ParseError
+        from promptcot.pipeline.parts import assemble
+        from promptcot.prompting import variables
+        from promptcot.prompting.parse import parse_problem
 
-        sampler = Sampler(library.load("symbolic-core"), Sampling(), seed=11)
-        engine = Engine(symbolic.library())
-        return [engine.author(sampler.recipe(i), skin="letters").statement for i in range(count)]
+        config = Config()
+        parts = assemble(config, Execution())
+
+        async def statements() -> list[str]:
+            found: list[str] = []
+            for ordinal in itertools.count():
+                if len(found) == count:
+                    break
+                recipe = parts.recipes.recipe(ordinal)
+                given = variables.author(recipe, parts.concepts)
+                prompt = parts.renderer.prompt(config.templates.author, role="author", recipe=recipe, **given)
+                with contextlib.suppress(ParseError):  # a recipe of which no problem can be made
+                    found.append(
+                        parse_problem(prompt, await parts.backends["author"].complete(prompt)).statement
+                    )
+            await parts.close()
+            return found
+
+        return asyncio.run(statements())
 
     return make

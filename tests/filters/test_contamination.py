@@ -94,6 +94,7 @@ def test_broken_files_are_named_by_line(tmp_path, content, said):
         contamination({"ngram": 5})
 
 
+@pytest.mark.slow
 def test_planted_benchmark_problems_are_caught_and_clean_ones_stay(candidate, data_dir, generated_statements):
     """20 items verbatim and 20 lightly paraphrased among 2,000 that the symbolic engine made."""
     files = sorted((data_dir / "benchmarks").glob("*.jsonl"))

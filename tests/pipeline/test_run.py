@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
@@ -205,6 +206,48 @@ def test_a_student_that_samples_measures_difficulty(scripted, tmp_path):
     hard = [row.difficulty for row in rows if row.level >= 8]
     assert sum(easy) / len(easy) < sum(hard) / len(hard)
     assert all((row.difficulty * 8).is_integer() for row in rows)
+
+
+NASTY = (
+    *("", "\x00", "half \ud83d", "<problem>\ud800</problem><answer>\udfff</answer>", "\u202e" * 50),
+    *("<problem>" * 5000, "<answer>" + "(" * 5000, "\\boxed{" * 3000, "<think>" * 3000, "{{ 7*7 }}{% raw %}"),
+    "<problem>a</problem><answer>'; DROP TABLE answers; --</answer>",
+    "<ratings>\nformat: perfect\n</ratings>",
+    "<problem>What is 1 + 1?</problem><answer>9^{9^{9^{9}}}</answer>",
+    "x" * (3 << 20),
+)
+
+
+def test_no_completion_ends_a_run(scripted, tmp_path):
+    class Hostile(scripted.Scripted):
+        def _author(self, prompt):
+            nasty = NASTY[prompt.recipe.ordinal % len(NASTY)]
+            return nasty if prompt.recipe.ordinal % 2 else super()._author(prompt)
+
+        def _judge(self, prompt):
+            ordinal = prompt.recipe.ordinal // 2
+            return NASTY[ordinal % len(NASTY)] if ordinal % 3 == 1 else super()._judge(prompt)
+
+        def _solver(self, prompt):
+            if "pears" not in prompt.messages[-1].content or prompt.recipe.ordinal % 5 == 0:
+                return NASTY[prompt.recipe.ordinal % len(NASTY)]
+            return super()._solver(prompt)
+
+    settings = scripted.config(10)
+    summary = generate(settings, tmp_path, parts=scripted.parts(settings, Hostile()))
+    assert summary.accepted == 10
+    backend = Hostile()
+    assert generate(settings, tmp_path, parts=scripted.parts(settings, backend)).complete
+    assert backend.asked == []
+
+
+def test_it_runs_where_a_loop_runs_already(scripted, tmp_path):
+    settings = scripted.config(5)
+
+    async def cell() -> int:
+        return generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted())).accepted
+
+    assert asyncio.run(cell()) == 5
 
 
 def test_a_defect_ends_the_run_as_itself(scripted, tmp_path):
