@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A deadline is a timed assertion: on a busy machine it fails what is right.
+settings.register_profile("promptcot", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("promptcot")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
