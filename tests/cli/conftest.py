@@ -11,6 +11,9 @@ from click.testing import CliRunner, Result
 
 from promptcot.cli.app import cli
 
+# Torch's threads fight for the cores that pytest's workers share: one each, here and in what is started.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 Invoke = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
 

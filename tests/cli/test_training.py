@@ -8,8 +8,10 @@ import torch
 
 from promptcot.cli.needs import device_of
 from promptcot.cli.scoring import Lines as ScoringLines
+from promptcot.cli.scoring import _show
 from promptcot.cli.training import Lines, line
 from promptcot.errors import ConfigError
+from promptcot.evaluate import Evaluation, Tier
 from promptcot.train import Report
 
 
@@ -79,14 +81,35 @@ def test_train_then_evaluate(invoke, small_run: Path, tmp_path: Path) -> None:
     assert again.stdout == trained.stdout  # done before: the same result, nothing trained again
     other = invoke("train", small_run, "--tokens", "3000", "--out", model, "--seed", "1", "--device", "cpu")
     assert other.exit_code == 3
-    scored = invoke("evaluate", small_run, "--model", model, "--device", "cpu")
+    scored = invoke("evaluate", small_run, "--model", model, "--device", "cpu", "--json")
     assert scored.exit_code == 0, scored.output
-    assert "held-out loss: " in scored.stdout
-    assert "majority answer" in scored.stdout
-    data = json.loads((model / "evaluation.json").read_text())
-    assert f"{data['overall']['n']}" in scored.stdout
-    as_json = invoke("evaluate", small_run, "--model", model, "--device", "cpu", "--json")
-    assert json.loads(as_json.stdout) == data
+    data = json.loads(scored.stdout)
+    assert data == json.loads((model / "evaluation.json").read_text())
+    assert data["loss_after"] < data["loss_before"]
+
+
+def test_scores_stand_beside_the_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+    tiers = tuple(
+        Tier(tier=t, n=40, correct=c, low=low, high=low + 0.3, majority=0.125, majority_answer="2")
+        for t, c, low in ((1, 22, 0.4), (2, 6, 0.07), (0, 28, 0.24))
+    )
+    found = Evaluation(
+        loss_before=6.2888, loss_after=1.25, tiers=tiers[:2], overall=tiers[2], skipped=3, cut_off=1,
+        max_new_tokens=99, samples=(),
+    )  # fmt: skip
+    _show(Path("runs/x"), found)
+    out = capsys.readouterr().out
+    assert out.startswith("held-out loss: 6.289 before training, 1.250 after\n")
+    rows = {
+        line.split()[0]: line.split()[1:]
+        for line in out.splitlines()
+        if line[:5].strip() in ("1", "2", "all")
+    }
+    assert rows["1"] == ["40", "22", "55.0%", "40.0%", "-", "70.0%", "12.5%", "yes"]
+    assert rows["2"][-1] == "no"
+    assert rows["all"][:2] == ["40", "28"]
+    assert "3 problems were left out" in out
+    assert "1 completions were cut off at 99 tokens" in out
 
 
 def test_evaluate_without_a_model_says_how_to_make_one(invoke, small_run: Path, tmp_path: Path) -> None:
