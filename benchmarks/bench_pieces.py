@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -81,6 +82,14 @@ def check(
     return f"{worst:.2f}"
 
 
+class Tune(NamedTuple):
+    """A launch table, the key that a case takes, and what else to try there."""
+
+    table: dict[int, Any]
+    key: int
+    candidates: list[Any]
+
+
 @dataclass
 class Case:
     """One piece at one shape.
@@ -91,7 +100,9 @@ class Case:
         runs: What to time of ours.
         peer: What to time of the peer, by pass.
         verify: Checks ours, and says how its error compares.
-        table: The launch table that ``--tune`` varies, its key and what else to try, by pass.
+        tune: What ``--tune`` tries, by pass.
+        remake: How to make a run anew under another launch, where the old one has its own captured.
+        times: How many times a run does the pass, where that is not once.
     """
 
     name: str
@@ -99,18 +110,25 @@ class Case:
     runs: dict[str, Run]
     verify: Callable[[], str]
     peer: dict[str, Run] = field(default_factory=dict)
-    table: dict[str, tuple[dict[int, Any], int, list[Any]]] = field(default_factory=dict)
+    tune: dict[str, Tune] = field(default_factory=dict)
+    remake: dict[str, Callable[[], Run]] = field(default_factory=dict)
+    times: dict[str, int] = field(default_factory=dict)
 
 
 CONV_FORWARD = [
-    conv1d.Tile(16, 16, 8, 64, 4), conv1d.Tile(8, 16, 8, 128, 4), conv1d.Tile(4, 32, 8, 256, 4),
-    conv1d.Tile(16, 16, 4, 64, 4), conv1d.Tile(16, 32, 8, 64, 4), conv1d.Tile(8, 16, 8, 64, 2),
-    conv1d.Tile(16, 16, 16, 64, 4), conv1d.Tile(8, 32, 8, 64, 4),
+    conv1d.Tile(*tile)
+    for tile in (
+        (8, 32, 8, 64, 4), (16, 16, 8, 64, 4), (8, 16, 8, 128, 4), (4, 32, 8, 256, 4), (16, 32, 8, 64, 4),
+        (8, 64, 8, 64, 4), (8, 32, 8, 64, 2), (4, 64, 8, 128, 4),
+    )
 ]  # fmt: skip
 CONV_BACKWARD = [
-    conv1d.Tile(8, 32, 4, 64, 4), conv1d.Tile(8, 32, 2, 64, 4), conv1d.Tile(4, 32, 4, 128, 4),
-    conv1d.Tile(8, 32, 4, 64, 2), conv1d.Tile(8, 64, 4, 64, 4), conv1d.Tile(8, 32, 8, 64, 4),
-    conv1d.Tile(16, 32, 4, 32, 4), conv1d.Tile(4, 32, 4, 64, 2),
+    conv1d.Tile(*tile)
+    for tile in (
+        (8, 32, 2, 64, 4), (8, 64, 2, 64, 4), (8, 32, 1, 64, 4), (4, 64, 2, 128, 4), (8, 32, 4, 64, 4),
+        (16, 64, 2, 64, 4), (8, 64, 2, 64, 2), (16, 64, 2, 32, 4), (4, 64, 2, 64, 2), (8, 64, 4, 64, 4),
+        (8, 128, 2, 64, 4),
+    )
 ]  # fmt: skip
 
 
@@ -150,26 +168,28 @@ def conv_case(name: str, batch: int, seqlen: int, channels: int, lengths: list[i
         passes(ours, [x, weight, bias], [dy]),
         verify,
         peer,
-        {"fwd": (conv1d.FORWARD, 512, CONV_FORWARD), "bwd": (conv1d.BACKWARD, 512, CONV_BACKWARD)},
+        {"fwd": Tune(conv1d.FORWARD, 512, CONV_FORWARD), "bwd": Tune(conv1d.BACKWARD, 512, CONV_BACKWARD)},
     )
 
 
-def norm_tunes(block: int) -> dict[str, tuple[dict[int, Any], int, list[Any]]]:
-    wide = block >= 4096
-    rows = (1,) if wide else (1, 2, 4)
-    warps = (block // 1024, block // 512) if wide else (1, 2, 4)
-    programs = (132, 264, 528, 1056) if wide else (1056, 2112, 4224)
+def norm_tunes(width: int) -> dict[str, Tune]:
+    rows = (1,) if width > 1024 else (1, 2)
+    few = max(1, width // 1024)
     return {
-        "fwd": (norm.FORWARD, block, [norm.Cut(r, w) for r in rows for w in {*warps, max(1, block // 2048)}]),
-        "bwd": (
+        "fwd": Tune(
+            norm.FORWARD,
+            min(least for least in norm.FORWARD if least >= width),
+            [norm.Cut(r, triton.next_power_of_2(few * k)) for r in (*rows, 4) for k in (1, 2)],
+        ),
+        "bwd": Tune(
             norm.BACKWARD,
-            block,
+            min(least for least in norm.BACKWARD if least >= width),
             [
-                norm.Cut(r, w, s, p)
-                for r in rows[-2:]
-                for w in warps[-2:]
-                for s in (1, 2)
-                for p in programs[:3]
+                norm.Cut(r, triton.next_power_of_2(few * k), s, programs)
+                for r in rows
+                for k in ((2, 4) if width <= 1024 else (1, 2))
+                for s in (1, 2, 3)
+                for programs in ((528, 1056) if width <= 1024 else (132, 264))
             ],
         ),
     }
@@ -207,7 +227,7 @@ def gated_case(
         passes(ours, [x, z, weight], [dy]),
         verify,
         passes(theirs, [x, z, weight], [dy]) if peer else {},
-        norm_tunes(triton.next_power_of_2(channels // ngroups)),
+        norm_tunes(channels // ngroups),
     )
 
 
@@ -233,24 +253,35 @@ def residual_case(name: str, tokens: int, channels: int, peer: Any) -> Case:
         passes(ops.rms_norm_residual, leaves, grads),
         verify,
         passes(theirs, leaves, grads) if peer else {},
-        norm_tunes(triton.next_power_of_2(channels)),
+        norm_tunes(channels),
     )
 
 
-STEPS = [
-    decode.Tile(r, w)
-    for r, w in ((4, 1), (8, 1), (16, 1), (8, 2), (16, 2), (32, 2), (16, 4), (32, 4), (64, 4), (64, 8))
-]
+STEPS = [decode.Tile(r, w) for r, w in ((2, 1), (4, 1), (8, 1), (16, 2), (32, 2), (32, 4), (64, 4), (64, 8))]
+
+
+def graph_of(runs: list[Run]) -> Run:
+    """Capture runs, of which each has a state of its own, as the layers of a model have."""
+    for run in runs:
+        run()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for run in runs:
+            run()
+    return graph.replay
 
 
 def step_case(batch: int, kept: torch.dtype, peer: Any, *, fused: bool = False) -> Case:
     """One token at the 7B model's layer: 128 heads, headdim 64, dstate 128, 8 groups."""
     heads, headdim, dstate, groups = 128, 64, 128, 8
     channels = heads * headdim + 2 * groups * dstate
-    state = randn(batch, heads, headdim, dstate, dtype=kept)
-    conv_state, weight = randn(batch, channels, 3), randn(channels, 4, dtype=FP32)
-    xBC, bias = randn(batch, channels), randn(channels, dtype=FP32)
-    dt, z = randn(batch, heads), randn(batch, heads, headdim)
+    bytes_kept = batch * heads * headdim * dstate * (4 if kept == FP32 else 2)
+    layers = max(2, 2**28 // bytes_kept)
+    states = [randn(batch, heads, headdim, dstate, dtype=kept) for _ in range(layers)]
+    convs = [randn(batch, channels, 3) for _ in range(layers)]
+    weight, bias = randn(channels, 4, dtype=FP32), randn(channels, dtype=FP32)
+    xBC, dt, z = randn(batch, channels), randn(batch, heads), randn(batch, heads, headdim)
     A, D, dt_bias = -randn(heads, dtype=FP32).exp(), randn(heads, dtype=FP32), randn(heads, dtype=FP32)
     slots = torch.arange(batch, device="cuda", dtype=torch.int32)
     options = {"D": D, "z": z, "dt_bias": dt_bias, "dt_softplus": True, "slots": slots}
@@ -261,75 +292,69 @@ def step_case(batch: int, kept: torch.dtype, peer: Any, *, fused: bool = False) 
 
     x, B, C = split(xBC)
 
-    def one() -> Tensor:
+    def ours(state: Tensor, conv: Tensor) -> Tensor:
         if fused:
-            return ops.mixer_step(conv_state, state, xBC, dt, A, weight, bias, ngroups=groups, **options)
+            return ops.mixer_step(conv, state, xBC, dt, A, weight, bias, ngroups=groups, **options)
         return ops.ssd_step(state, x, dt, A, B, C, **options)
 
-    def two() -> Tensor:
-        x, B, C = split(ops.conv_step_silu(conv_state, xBC, weight, bias, slots=slots))
-        return ops.ssd_step(state, x, dt, A, B, C, **options)
+    expanded = [A[:, None, None].expand(heads, headdim, dstate), dt[..., None].expand(-1, -1, headdim)]
+
+    def theirs(state: Tensor, conv: Tensor) -> Tensor:
+        if fused:
+            parts = split(ops.conv_step_silu(conv, xBC, weight, bias, slots=slots))
+            return ops.ssd_step(state, parts[0], dt, A, *parts[1:], **options)
+        return peer.step.selective_state_update(
+            state, x, expanded[1], expanded[0], B, C, D=D[:, None].expand(-1, headdim), z=z,
+            dt_bias=dt_bias[:, None].expand(-1, headdim), dt_softplus=True, state_batch_indices=slots,
+        )  # fmt: skip
 
     def verify() -> str:
         wide = {
             n: v.double() if torch.is_tensor(v) and v.is_floating_point() else v for n, v in options.items()
         }
-        kept_state, states = state.clone(), state.double()
+        state, conv = states[0].clone(), convs[0].clone()
+        exact, exact_conv = state.double(), conv.double()
+        y = ours(state, conv)
         if fused:
-            kept_conv, convs = conv_state.clone(), conv_state.double()
-            y = ops.mixer_step(kept_conv, kept_state, xBC, dt, A, weight, bias, ngroups=groups, **options)
-            want = reference.mixer_step(
-                convs,
-                states,
-                xBC.double(),
-                dt.double(),
-                A.double(),
-                weight.double(),
-                bias.double(),
-                ngroups=groups,
-                **wide,
-            )
-            assert torch.equal(kept_conv.double(), convs)
+            tensors = [t.double() for t in (xBC, dt, A, weight, bias)]
+            want = reference.mixer_step(exact_conv, exact, *tensors, ngroups=groups, **wide)
         else:
-            y = ops.ssd_step(kept_state, x, dt, A, B, C, **options)
-            tensors = [t.double() for t in (x, dt, A, B, C)]
-            want = reference.ssd_step(states, *tensors, **wide)
+            want = reference.ssd_step(exact, *(t.double() for t in (x, dt, A, B, C)), **wide)
+        assert torch.equal(conv.double(), exact_conv)
         assert error(y, want) < 6e-3
-        assert error(kept_state, states) < (3e-3 if fused or kept == BF16 else 1e-6)
+        assert error(state, exact) < (3e-3 if fused or kept == BF16 else 1e-6)
         return f"{error(y, want):.1e}"
 
-    expanded = [A[:, None, None].expand(heads, headdim, dstate), dt[..., None].expand(-1, -1, headdim)]
+    def timed(step: Callable[[Tensor, Tensor], Tensor]) -> dict[str, Run]:
+        every = [functools.partial(step, state, conv) for state, conv in zip(states, convs, strict=True)]
+        return {"step": every[0], "graph": graph_of(every)}
 
-    def theirs() -> Tensor:
-        return peer.step.selective_state_update(
-            state,
-            x,
-            expanded[1],
-            expanded[0],
-            B,
-            C,
-            D=D[:, None].expand(-1, headdim),
-            z=z,
-            dt_bias=dt_bias[:, None].expand(-1, headdim),
-            dt_softplus=True,
-            state_batch_indices=slots,
-        )
-
-    moved = 2 * state.numel() * state.element_size() + 2 * batch * (heads * headdim * 3 + 2 * groups * dstate)
+    moved = 2 * bytes_kept + 2 * batch * (heads * headdim * 3 + 2 * groups * dstate)
     if fused:
         moved += 2 * batch * channels * 6
-    kind = "fused" if fused else "scan"
-    rivals = {"step": two} if fused else ({"step": theirs} if peer else {})
-    key = max(least for least in decode.STEP if least <= batch * heads)
-    label = "fp32" if kept == FP32 else "bf16"
+    tune = Tune(decode.MIXER if fused else decode.STEP, states[0].element_size(), STEPS)
+    kind, label = "fused" if fused else "scan", "fp32" if kept == FP32 else "bf16"
     return Case(
         f"{kind} step, batch {batch}, {label} state",
-        {"step": moved},
-        {"step": one},
+        {"step": moved, "graph": moved},
+        timed(ours),
         verify,
-        rivals,
-        {"step": (decode.STEP, key, STEPS)},
+        timed(theirs) if peer or fused else {},
+        {"graph": tune},
+        remake={"graph": lambda: timed(ours)["graph"]},
+        times={"graph": layers},
     )
+
+
+def copy_case(batch: int) -> Case:
+    """What torch's copy takes for the bytes of a step's state."""
+    numel = batch * 128 * 64 * 128
+    layers = max(2, 2**26 // numel)
+    pairs = [(randn(numel, dtype=FP32), randn(numel, dtype=FP32)) for _ in range(layers)]
+    every = [functools.partial(torch.Tensor.copy_, *pair) for pair in pairs]
+    moved = {"step": 8 * numel, "graph": 8 * numel}
+    runs = {"step": every[0], "graph": graph_of(every)}
+    return Case(f"torch copy, batch {batch}, fp32 state", moved, runs, lambda: "-", times={"graph": layers})
 
 
 class Peer:
@@ -364,6 +389,8 @@ def makers(peer: Any) -> dict[str, Callable[[], Case]]:
         "residual 2.7B": lambda: residual_case("residual norm 2.7B 65536x2560", 65536, 2560, peer),
         "residual 7B": lambda: residual_case("residual norm 7B 32768x4096", 32768, 4096, peer),
     }
+    for batch in (1, 16, 64):
+        found[f"copy {batch}"] = lambda b=batch: copy_case(b)
     for kept in (FP32, BF16):
         for batch in (1, 16, 64, 256):
             for fused in (False, True):
@@ -395,20 +422,22 @@ def copy_bandwidth() -> float:
 def report(case: Case, copy: float, say: Callable[[str], None], *, tune: bool) -> None:
     verdict = case.verify()
     for name, run in case.runs.items():
-        ms = time_ms(run, 100)
+        times = case.times.get(name, 1)
+        ms = time_ms(run, 100) / times
         share = case.moved[name] / (ms * 1e-3) / copy
-        line = (
-            f"| {case.name} | {name} | {case.moved[name] / copy * 1e6:.1f} | {ms * 1e3:.1f} | {share:.0%} |"
+        floor = case.moved[name] / copy * 1e6
+        rival = time_ms(case.peer[name], 100) / times if name in case.peer else math.nan
+        say(
+            f"| {case.name} | {name} | {floor:.1f} | {ms * 1e3:.1f} | {share:.0%} "
+            f"| {rival * 1e3:.1f} | {rival / ms:.2f} | {verdict} |"
         )
-        rival = time_ms(case.peer[name], 100) if name in case.peer else math.nan
-        say(f"{line} {rival * 1e3:.1f} | {rival / ms:.2f} | {verdict} |")
-        if not tune:
+        if not tune or name not in case.tune:
             continue
-        table, key, candidates = case.table[name]
+        table, key, candidates = case.tune[name]
         timed = []
         for value in candidates:
             with entry(table, key, value):
-                timed.append((time_ms(run, 40), value))
+                timed.append((time_ms(case.remake.get(name, lambda run=run: run)(), 30) / times, value))
         for ms, value in sorted(timed, key=lambda pair: pair[0]):
             print(f"    {case.name} {name}: {tuple(value)} {ms * 1e3:.1f} us", flush=True)
 
@@ -420,10 +449,12 @@ def warm(case: Case) -> None:
         run()
         if name in case.peer:
             case.peer[name]()
-        table, key, candidates = case.table[name]
+        if name not in case.tune:
+            continue
+        table, key, candidates = case.tune[name]
         for value in candidates:
             with entry(table, key, value):
-                run()
+                case.remake.get(name, lambda run=run: run)()()
     torch.cuda.synchronize()
 
 

@@ -177,16 +177,23 @@ def test_bfloat16_state_costs_this_much() -> None:
     kept["state"] = kept["state"].bfloat16()
     for _ in range(64 if GPU else 12):
         y, want = halves(kept), reference.mixer_step(**exact)
-    assert error(y, want) < (1e-2 if GPU else 4e-2)
+    assert error(y, want) < (2e-2 if GPU else 4e-2)
 
 
-@pytest.mark.parametrize("programs", sorted(decode.STEP))
-def test_every_tile(programs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "STEP", {0: decode.STEP[programs]})
-    case = make((2, 2, 2, 64, 128, 1, 4))
-    got, want = copied(case), copied(case, torch.float64)
-    assert error(fused(got), reference.mixer_step(**want)) < 1e-6
-    assert error(got["state"], want["state"]) < 1e-6
+@pytest.mark.parametrize("rows", [4, 16, 64])
+@pytest.mark.parametrize("kept", [torch.float32, torch.bfloat16])
+def test_every_tile(rows: int, kept: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = make((2, 2, 2, 64, 128, 1, 4), kept=kept)
+    size = case["state"].element_size()
+    for name in ("STEP", "MIXER"):
+        table = getattr(decode, name)
+        monkeypatch.setitem(table, size, table[size]._replace(rows=rows))
+    for step in (fused, halves):
+        got, want = copied(case), copied(case, torch.float64)
+        assert error(step(got), reference.mixer_step(**want)) < 1e-6
+        assert error(got["state"], want["state"]) < (
+            1e-6 if kept == torch.float32 else 2.5e-3 if GPU else 5e-3
+        )
 
 
 @needs_gpu

@@ -20,7 +20,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from promptcot.ssd.kernels.conv1d import sum_of_taps, taps_of
+from promptcot.ssd.kernels.conv1d_kernels import sum_of_taps, taps_of
+from promptcot.ssd.kernels.gates import sigmoid
 
 __all__ = ["conv_step", "mixer_step", "ssd_step"]
 
@@ -32,15 +33,16 @@ class Tile(NamedTuple):
     warps: int
 
 
-# Pinned for sm_90: bytes in a tile's state rows by warps. Small batches want many small programs.
-STEP = {0: Tile(8, 1), 2048: Tile(16, 2)}
+# Pinned for sm_90, by the bytes of a state's element. Not by the batch: a row's bits must not hang on it.
+STEP = {2: Tile(8, 1), 4: Tile(4, 1)}
+MIXER = {2: Tile(64, 4), 4: Tile(64, 4)}
 _CONV_COLS = 256
 
 
-def step_tile(headdim: int, programs: int) -> Tile:
-    """Return the tile for ``programs`` pairs of row and head, cut to the rows that a head has."""
-    tile = STEP[max(least for least in STEP if least <= programs)]
-    return tile._replace(rows=min(tile.rows, triton.next_power_of_2(headdim)))
+def step_tile(table: dict[int, Tile], state: Tensor) -> Tile:
+    """Return the tile for states of this kind, cut to the rows that a head has."""
+    tile = table[state.element_size()]
+    return tile._replace(rows=min(tile.rows, triton.next_power_of_2(state.shape[2])))
 
 
 @triton.jit
@@ -76,18 +78,24 @@ def _step_size(
 
 
 @triton.jit
+def _read(state, slot, live, head, nheads, headdim, dstate, p, n):
+    """A tile of state rows, and where it lies. First of all: all else can be done while it is on its way."""
+    mask = ((p < headdim) & live)[:, None] & (n < dstate)[None, :]
+    place = ((slot * nheads + head) * headdim + p)[:, None] * dstate + n[None, :]
+    return tl.load(state + place, mask=mask, other=0.0, eviction_policy="evict_first"), state + place, mask
+
+
+@triton.jit
 def _advance(
-    state, A, D, z, y, slot, live, row, head, nheads, headdim, dstate, p, n, step, xs, bs, cs, z_row,
+    tile, A, D, z, y, live, row, head, nheads, headdim, p, step, xs, bs, cs, z_row,
     D_DIM: tl.constexpr, GATE: tl.constexpr,
 ):  # fmt: skip
     """Move a tile of state rows one token on, and write its outputs."""
     inside = p < headdim
-    mask = (inside & live)[:, None] & (n < dstate)[None, :]
-    place = ((slot * nheads + head) * headdim + p)[:, None] * dstate + n[None, :]
-    h = tl.load(state + place, mask=mask, other=0.0, eviction_policy="evict_first").to(tl.float32)
+    h, place, mask = tile
     decay = tl.exp(tl.load(A + head).to(tl.float32) * step)
-    h = h * decay + (step * xs)[:, None] * bs[None, :]
-    tl.store(state + place, h.to(state.dtype.element_ty), mask=mask, eviction_policy="evict_first")
+    h = h.to(tl.float32) * decay + (step * xs)[:, None] * bs[None, :]
+    tl.store(place, h.to(place.dtype.element_ty), mask=mask, eviction_policy="evict_first")
     out = tl.sum(h * cs[None, :], axis=1)
     if D_DIM == 1:
         out += tl.load(D + head).to(tl.float32) * xs
@@ -95,7 +103,7 @@ def _advance(
         out += tl.load(D + head * headdim + p, mask=inside, other=0.0).to(tl.float32) * xs
     if GATE:
         g = tl.load(z + row.to(tl.int64) * z_row + head * headdim + p, mask=inside, other=0.0).to(tl.float32)
-        out *= g * tl.sigmoid(g)
+        out *= g * sigmoid(g)
     out = tl.where(live, out, 0.0)
     tl.store(y + (row.to(tl.int64) * nheads + head) * headdim + p, out.to(y.dtype.element_ty), mask=inside)
 
@@ -115,16 +123,14 @@ def _ssd_kernel(
     row = pid // (tiles * nheads)
     n = tl.arange(0, BLOCK)
     slot, live = _slot(slots, row, nslots, SLOTS)
+    tile = _read(state, slot, live, head, nheads, headdim, dstate, p, n)
     wide = row.to(tl.int64)
     step = _step_size(dt, dt_bias, wide * dt_row + head, head, low, high, BIAS, SOFTPLUS, LIMIT)
     xs = tl.load(x + wide * x_row + head * headdim + p, mask=p < headdim, other=0.0).to(tl.float32)
     group = (head // (nheads // ngroups)) * dstate + n
     bs = tl.load(B + wide * b_row + group, mask=n < dstate, other=0.0).to(tl.float32)
     cs = tl.load(C + wide * c_row + group, mask=n < dstate, other=0.0).to(tl.float32)
-    _advance(
-        state, A, D, z, y, slot, live, row, head, nheads, headdim, dstate, p, n, step, xs, bs, cs, z_row,
-        D_DIM, GATE,
-    )  # fmt: skip
+    _advance(tile, A, D, z, y, live, row, head, nheads, headdim, p, step, xs, bs, cs, z_row, D_DIM, GATE)
 
 
 @triton.jit
@@ -160,7 +166,7 @@ def _convolved(
     out = sum_of_taps(x0[None, :], x1[None, :], x2[None, :], x3[None, :], w0, w1, w2, w3, b, WIDTH)
     out = tl.sum(out, axis=0)
     if SILU:
-        out = out * tl.sigmoid(out)
+        out = out * sigmoid(out)
     return out
 
 
@@ -199,6 +205,7 @@ def _mixer_kernel(
     row = pid // (tiles * nheads)
     n = tl.arange(0, BLOCK)
     slot, live = _slot(slots, row, nslots, SLOTS)
+    tile = _read(state, slot, live, head, nheads, headdim, dstate, p, n)
     wide = row.to(tl.int64)
     xbc += wide * x_row
     kind = xbc.dtype.element_ty
@@ -222,10 +229,7 @@ def _mixer_kernel(
     xs = tl.where(x_mask, xs, 0.0)
     bs = tl.where(n_mask, bs, 0.0)
     cs = tl.where(n_mask, cs, 0.0)
-    _advance(
-        state, A, D, z, y, slot, live, row, head, nheads, headdim, dstate, p, n, step, xs, bs, cs, z_row,
-        D_DIM, GATE,
-    )  # fmt: skip
+    _advance(tile, A, D, z, y, live, row, head, nheads, headdim, p, step, xs, bs, cs, z_row, D_DIM, GATE)
     _shift(conv_state, slot, x_cols, x_mask, channels, x_window[0], x_window[1], x_window[2], WIDTH)
     tl.debug_barrier()
     drawn = tl.atomic_add(tickets + row * ngroups + group, 1)
@@ -260,7 +264,7 @@ def ssd_step(
     y = torch.empty(batch, nheads, headdim, dtype=x.dtype, device=x.device)
     xs, dts, Bs, Cs = _flat(x), _flat(dt), _flat(B), _flat(C)
     zs = None if z is None else _flat(z)
-    tile = step_tile(headdim, batch * nheads)
+    tile = step_tile(STEP, state)
     _ssd_kernel[(batch * nheads * triton.cdiv(headdim, tile.rows),)](
         state, xs, dts, A.contiguous(), Bs, Cs, None if D is None else D.contiguous(), zs, dt_bias, slots, y,
         nslots, nheads, headdim, dstate, B.shape[1], *dt_limit, xs.stride(0), dts.stride(0), Bs.stride(0),
@@ -309,7 +313,7 @@ def mixer_step(
     tickets = torch.zeros(batch * ngroups, dtype=torch.int32, device=xBC.device)
     xs, dts = _flat(xBC), _flat(dt)
     zs = None if z is None else _flat(z)
-    tile = step_tile(headdim, batch * nheads)
+    tile = step_tile(MIXER, state)
     _mixer_kernel[(batch * nheads * triton.cdiv(headdim, tile.rows),)](
         conv_state, state, xs, dts, A.contiguous(), weight.contiguous(), bias,
         None if D is None else D.contiguous(), zs, dt_bias, slots, tickets, y, nslots, nheads, headdim,
