@@ -35,6 +35,9 @@ NEAREST = 16
 LEAST_COSINE = 0.25
 """Names less alike than this share no more than syllables."""
 
+ALIKE = 0.8
+"""Names more alike than this are one idea in other words: no company, unless an edge joins them."""
+
 _SCALE = 1 << 40
 _ROUNDS = 30
 _LEAST = 1e-12
@@ -180,7 +183,7 @@ def _relations(graph: ConceptGraph, concepts: list[Concept], temperature: float)
         neighbours.setdefault(one, []).append(other)
     for i in range(len(concepts)):
         near, cosines = similarity.nearest(i, NEAREST, least=LEAST_COSINE)
-        row = dict(zip(near, cosines, strict=True))
+        row = {j: c for j, c in zip(near, cosines, strict=True) if c < ALIKE or (i, j) in counts}
         joined = [j for j in neighbours.get(i, ()) if j not in row]
         if joined:
             all_cosines = similarity.row(i)

@@ -53,7 +53,8 @@ def test_a_recipe_depends_on_its_ordinal_and_not_on_what_was_drawn_before(
 
 def test_recipes_differ_with_the_seed_and_the_ordinal() -> None:
     graph = load("competition-math")
-    drawn = [Sampler(graph, Sampling(), seed=seed).recipe(i) for seed in (1, 2) for i in range(50)]
+    samplers = [Sampler(graph, Sampling(), seed=seed) for seed in (1, 2)]
+    drawn = [sampler.recipe(i) for sampler in samplers for i in range(50)]
     assert len({recipe.seed for recipe in drawn}) == 100
     assert len({recipe.concepts for recipe in drawn}) > 60
     assert drawn[17].id == "r00000017"
@@ -164,6 +165,21 @@ def test_without_balance_chances_are_those_of_the_formula() -> None:
     )
     for id, chance in expected.items():
         assert abs(seconds[id] / seconds.total() - chance) < 4 * math.sqrt(chance / seconds.total())
+
+
+def test_one_idea_in_other_words_is_no_company_unless_an_edge_says_so() -> None:
+    names = [
+        "solving linear equations",
+        "solving a linear equation",
+        "linear functions and equations",
+        "heron",
+    ]
+    concepts = [Concept(id=f"c{i}", name=name) for i, name in enumerate(names)]
+    plain = Sampler(ConceptGraph(concepts), Sampling(sizes={1: 1}), seed=1)
+    assert [id for id, _ in plain.related("c0")] == ["c2"]
+    edge = Edge(a="c0", b="c1")
+    joined = Sampler(ConceptGraph(concepts, [edge]), Sampling(sizes={1: 1}), seed=1)
+    assert {id for id, _ in joined.related("c0")} == {"c1", "c2"}
 
 
 def test_a_lower_temperature_follows_strong_edges_more_closely() -> None:
