@@ -118,9 +118,11 @@ class ModelConfig(Settings):
 
 # Shapes of the published checkpoints, from their config files: state-spaces/mamba2-130m, -370m,
 # -780m, -1.3b and -2.7b (GPT-NeoX vocabulary padded to a multiple of 16, tied), and
-# mistralai/Mamba-Codestral-7B-v0.1 (untied, 8 groups). nano and 25m are promptcot's own.
+# mistralai/Mamba-Codestral-7B-v0.1 (untied, 8 groups). nano, 5m and 25m
+# are promptcot's own: nano is what learns most in a minute on two cores (docs/training.md).
 PRESETS: dict[str, dict[str, int | bool]] = {
-    "nano": {"vocab_size": 512, "d_model": 192, "n_layers": 6, "dstate": 32, "headdim": 32},
+    "nano": {"vocab_size": 512, "d_model": 128, "n_layers": 4, "dstate": 32, "headdim": 64},
+    "5m": {"vocab_size": 1024, "d_model": 320, "n_layers": 8, "dstate": 64, "headdim": 64},
     "25m": {"vocab_size": 8192, "d_model": 512, "n_layers": 14, "dstate": 64, "headdim": 64},
     "130m": {"vocab_size": 50288, "d_model": 768, "n_layers": 24},
     "370m": {"vocab_size": 50288, "d_model": 1024, "n_layers": 48},
