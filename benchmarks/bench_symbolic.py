@@ -77,9 +77,8 @@ def quality(engine: Engine, records: int, skin: str) -> None:
     made = statements.total()
     print(f"{made} of {records} recipes made ({refused} refused), no check failed")
     print(f"duplicates: {made - len(statements)} ({1 - len(statements) / made:.3%})")
-    print(
-        f"concepts used: {len(used)} of {len(engine.concepts)}, {min(used.values())} to {max(used.values())} times"
-    )
+    least, most = min(used.values()), max(used.values())
+    print(f"concepts used: {len(used)} of {len(engine.concepts)}, {least} to {most} times")
     print("difficulty tiers:", ", ".join(f"{tier}: {tiers[tier] / made:.0%}" for tier in sorted(tiers)))
     for _, band in BANDS:
         if answers[band]:

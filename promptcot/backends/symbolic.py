@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import pickle
 import re
 import signal
 import time
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -49,8 +51,8 @@ class Options(Settings):
         paths: Python files with concepts of your own (run as code).
     """
 
-    skin: Literal["letters", "story", "canonical", "mixed"] = "mixed"
-    mix: tuple[Literal["letters", "story", "canonical"], ...] = ("letters", "story")
+    skin: Literal["letters", "story", "trace", "canonical", "mixed"] = "mixed"
+    mix: tuple[Literal["letters", "story", "trace", "canonical"], ...] = ("letters", "story", "trace")
     distractors: int | None = Field(None, ge=0, le=20)
     extra: int | None = Field(None, ge=0, le=60)
     max_leaf: int | None = Field(None, ge=4, le=10**6)
@@ -150,8 +152,17 @@ def answer_batch(name: str, options: Options, prompts: list[Prompt]) -> list[Com
         try:
             results.append(answer(name, options, prompt))
         except Exception as error:
-            results.append(error)
+            results.append(_portable(error))
     return results
+
+
+def _portable(error: Exception) -> Exception:
+    """The error if it can travel between processes, else its message in one that can."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return BackendError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def answer(name: str, options: Options, prompt: Prompt) -> Completion:
@@ -176,7 +187,8 @@ class Answerer:
     def __init__(self, options: Options) -> None:
         concepts = library(options.paths)
         self.options, self.engine = options, Engine(concepts)
-        self.library_hash = fingerprint(*(f"{c.id}{c.phrases}{c.symbol}" for c in concepts.values()))
+        files = [Path(path).read_bytes() for path in options.paths]
+        self.library_hash = fingerprint(*files, *(f"{c.id}{c.phrases}{c.symbol}" for c in concepts.values()))
 
     @staticmethod
     @lru_cache(maxsize=8)

@@ -25,7 +25,6 @@ from promptcot.symbolic.skins.base import Skin, plain
 from promptcot.symbolic.telling import Telling, solve, tell
 from promptcot.symbolic.wiring import plan_for, wire
 
-_CANONICAL = re.compile(r"\s*[a-z]\d* = ")
 _WORD = re.compile(r"\w+|[^\w\s]")
 _CRITERIA = ("format", "factual", "difficulty", "coverage", "solvability")
 TRIES = 4
@@ -129,7 +128,7 @@ class Engine:
                 f"{recipe.seed}; sample {sample}; skin {skin}): {error} in {telling.statement!r}",
                 remedy="this is a defect of a concept or of its phrases",
             ) from error
-        canonical = self.skins[skin].canonical
+        canonical = self.skins[skin].form == "canonical"
         lines = solve(dag, telling, canonical=canonical)
         answer = render_answer(dag.values[dag.answer])
         lines.append(f"\\boxed{{{answer}}}" if canonical else f"The answer is \\boxed{{{answer}}}.")
@@ -149,16 +148,23 @@ class Engine:
         Raises:
             ParseError: No skin reads it in exactly one way.
         """
-        if _CANONICAL.match(statement) and "canonical" in self.grammars:
-            return self.grammars["canonical"].read(statement)
+        told = self._skin_of(statement)
+        if told is not None:
+            return self.grammars[told.name].read(statement)
         errors: list[ParseError] = []
         for name, grammar in self.grammars.items():
-            if name != "canonical":
+            if self.skins[name].opens is None:
                 try:
                     return grammar.read(statement)
                 except ParseError as error:
                     errors.append(error)
         raise next((e for e in errors if e.reason != "unreadable"), errors[0])
+
+    def _skin_of(self, statement: str) -> Skin | None:
+        """The skin that a statement's beginning gives away."""
+        return next(
+            (s for s in self.skins.values() if s.opens is not None and s.opens.match(statement)), None
+        )
 
     def solve(self, statement: str) -> tuple[str, list[str]]:
         """The answer of a statement, and the worked steps that lead to it.
@@ -167,7 +173,8 @@ class Engine:
             ParseError: It cannot be read.
         """
         dag = self.read(statement)
-        canonical = _CANONICAL.match(statement) is not None
+        told = self._skin_of(statement)
+        canonical = told is not None and told.form == "canonical"
         return render_answer(dag.values[dag.answer]), solve(dag, None, canonical=canonical)
 
     def judge(self, statement: str, answer: str, concepts: Sequence[str], level: int) -> Opinion:

@@ -98,6 +98,7 @@ class Grammar:
         tokenise: Text to tokens, lower-cased except for names.
         reader: Reads the skin's names: (slot, tokens, start) to (end, key).
         phrases: Noun phrases of each concept; `tales` its comparing sentences.
+        lead: What may stand in a slot that begins a phrase: ATOM, or ARG where brackets keep it clear.
     """
 
     def __init__(
@@ -108,6 +109,8 @@ class Grammar:
         phrases: Mapping[str, Sequence[str]],
         tales: Mapping[str, Sequence[str]],
         concepts: Mapping[str, SymbolicConcept],
+        *,
+        lead: Slot = Slot.ATOM,
     ) -> None:
         self.tokenise, self.reader = tokenise, reader
         self.closed, self.leading, self.frames = Trie(), Trie(), Trie()
@@ -116,7 +119,7 @@ class Grammar:
             for pattern in patterns:
                 if pattern.startswith("{"):
                     first = pattern[1 : pattern.index("}")]
-                    self._add(self.leading, pattern, concepts[id], {**slots, first: Slot.ATOM})
+                    self._add(self.leading, pattern, concepts[id], {**slots, first: lead})
                 else:
                     self._add(self.closed, pattern, concepts[id], slots)
         for frame in frames:

@@ -54,7 +54,9 @@ class _Teller:
             forms = self.scene.nodes[self.dag.answer]
             question = self._sentence("ask", {**forms, "term": forms["name"]}, self.skin.ends[1])
         ordered = [*asked, *self._order(sentences)]
-        opening = [self.scene.opening] if self.scene.opening and len(ordered) > 1 else []
+        opening = (
+            [self.scene.opening] if self.scene.opening and (self.scene.always or len(ordered) > 1) else []
+        )
         named = {index: self.scene.nodes[index] for index in sentences}
         return Telling(self.skin.ends[2].join([*opening, *ordered, question]), self.scene, named)
 
@@ -109,7 +111,7 @@ class _Teller:
     def _term(self, index: int, inline: float, *, nested: bool = False, depth: int = 0) -> str | None:
         """A node as a noun phrase; `nested` ones must begin with an article, or None."""
         node = self.dag.nodes[index]
-        choices = [p for p in self.skin.phrases(node.concept) if not nested or p.startswith("the ")]
+        choices = [p for p in self.skin.phrases(node.concept) if not nested or self.skin.nests(p)]
         if self.skin.wordy:
             wired = {n for n, a in zip(node.concept.inputs, node.args, strict=True) if isinstance(a, Ref)}
             choices = [p for p in choices if not tight(p) & wired] or ([] if nested else choices)
@@ -123,7 +125,7 @@ class _Teller:
             if close and self.skin.wordy and not isinstance(arg, Ref):
                 slots[name] = self._literal(arg)
             else:
-                deeper = last and not close and depth < MAX_NESTING
+                deeper = (last or self.skin.form == "code") and not close and depth < MAX_NESTING
                 slots[name] = self._argument(arg, inline if deeper else 0.0, depth)
         return _fill(phrase, slots)
 
@@ -167,7 +169,7 @@ class _Teller:
         waiting = sorted(sentences)
         while waiting:
             ready = [index for index in waiting if needs[index] <= said]
-            index = ready[0] if self.skin.canonical else self.rng.choice(ready)
+            index = ready[0] if self.skin.form == "canonical" else self.rng.choice(ready)
             waiting.remove(index)
             said.add(index)
             told += sentences[index]
@@ -193,7 +195,7 @@ def _fill(pattern: str, slots: Mapping[str, str]) -> str:
 
 
 def _close(text: str, end: str, skin: Skin | None = None) -> str:
-    if skin is not None and skin.canonical:
+    if skin is not None and skin.form != "prose":
         return text + end
     if end == "?" and not text.startswith(("what", "how", "which")):
         end = "."

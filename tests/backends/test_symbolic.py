@@ -58,7 +58,7 @@ def ask(prompts: list[Prompt], *, workers: int = 1, **options: object) -> list[C
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("skin", ["letters", "canonical", "mixed"])
+@pytest.mark.parametrize("skin", ["letters", "story", "trace", "canonical", "mixed"])
 def test_authors_problems_that_its_judge_and_solver_accept(skin: str) -> None:
     recipes = [recipe(i) for i in range(24)]
     authored = ask([author_prompt(r) for r in recipes], skin=skin)
@@ -152,5 +152,6 @@ def test_an_unknown_concept_is_refused() -> None:
     prompt = Prompt(
         id="p", role="author", messages=(), template="t", template_hash="h", recipe=made, sample=0, seed=0
     )
-    with pytest.raises(ConfigError, match=r"did you mean 'arithmetic\.add'"):
-        ask([prompt])
+    for workers in (1, 2):
+        with pytest.raises(ConfigError, match=r"did you mean 'arithmetic\.add'"):
+            ask([prompt], workers=workers)

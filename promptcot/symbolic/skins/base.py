@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Literal
 
 from promptcot.symbolic.concept import SymbolicConcept
 from promptcot.symbolic.dag import Dag
@@ -30,13 +31,14 @@ class Scene:
         nodes: Forms of each node.
         spare: Forms for a given value that gets a name of its own, or None where it gets none.
         things: What is counted, in the plural.
-        opening: A sentence that sets the scene.
+        opening: Sentences that set the scene; where `always` they are needed, else only in longer problems.
     """
 
     nodes: tuple[Forms, ...]
     spare: Callable[[Value], Forms | None]
     things: str = ""
     opening: str = ""
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Skin:
         frames: Its sentences, without the closing mark.
         inline: How likely a term is told inside the sentence that uses it.
         ends: Closing marks of a statement and of a question, and what separates sentences.
+        form: Whether concepts are told in phrases, in their short form, or as functions.
+        opens: What every statement of this skin begins with, and no other's does.
         tales: Whether concepts are told by their comparing sentences where they fit.
         wordy: Whether names are whole noun phrases, which cannot stand right before a counted noun.
     """
@@ -59,19 +63,29 @@ class Skin:
     literal: Callable[[Value], str]
     inline: float
     ends: tuple[str, str, str]
-    canonical: bool = False
+    form: Literal["prose", "canonical", "code"] = "prose"
+    opens: re.Pattern[str] | None = None
     tales: bool = False
     wordy: bool = False
 
     def phrases(self, concept: SymbolicConcept) -> tuple[str, ...]:
         """The phrases of a concept in this skin."""
-        return (pattern(concept),) if self.canonical else concept.phrases
+        forms = {"canonical": pattern, "code": call}
+        return concept.phrases if self.form == "prose" else (forms[self.form](concept),)
+
+    def nests(self, phrase: str) -> bool:
+        """Whether a phrase may stand inside another sentence or phrase."""
+        return "(" in phrase if self.form == "code" else phrase.startswith("the ")
 
     def grammar(self, concepts: Mapping[str, SymbolicConcept]) -> Grammar:
         """Reads what this skin tells."""
         tales = {id: c.tales for id, c in concepts.items() if c.tales and self.tales}
         phrases = {id: self.phrases(c) for id, c in concepts.items()}
-        return Grammar(self.frames, self.tokenise, self.reader, phrases, tales, concepts)
+        known = self.frames
+        if self.form == "code":
+            known += tuple(Frame("scene", legend(c, p)) for c in concepts.values() for p in c.phrases)
+        lead = Slot.ARG if self.form == "code" else Slot.ATOM
+        return Grammar(known, self.tokenise, self.reader, phrases, tales, concepts, lead=lead)
 
 
 def pattern(concept: SymbolicConcept) -> str:
@@ -79,6 +93,19 @@ def pattern(concept: SymbolicConcept) -> str:
     if "{" in concept.symbol:
         return concept.symbol
     return " ".join([concept.symbol, *(f"{{{port}}}" for port in concept.inputs)])
+
+
+def call(concept: SymbolicConcept) -> str:
+    """A concept as a function call, ``gcd({a}, {b})``, or as an operator."""
+    if "{" in concept.symbol:
+        return concept.symbol
+    return f"{concept.symbol}({', '.join(f'{{{port}}}' for port in concept.inputs)})"
+
+
+def legend(concept: SymbolicConcept, phrase: str) -> str:
+    """What a function of the code means, by one of its phrases; operators need no saying."""
+    names = {port: port for port in concept.inputs}
+    return f"{call(concept).format_map(names)} means {phrase.format_map(names)}"
 
 
 def plain(value: Value) -> str:

@@ -32,5 +32,6 @@ CANONICAL = Skin(
     literal=spaced,
     inline=0.0,
     ends=(" ;", " ?", " "),
-    canonical=True,
+    form="canonical",
+    opens=re.compile(r"\s*[a-z]\d* = "),
 )
