@@ -1,6 +1,6 @@
 """Drops a problem that says what an earlier one said: the lowest ordinal stays.
 
-Exact duplicates are equal in their words, whatever the case, spacing and mark-up. Near duplicates
+Exact duplicates are equal in their words and signs, whatever the case, spacing and mark-up. Near duplicates
 share most of their runs of words: MinHash signatures (Broder, 1997) in bands find who may be near,
 and the Jaccard similarity of the runs themselves decides. Two problems whose numbers or
 answers differ are different problems, however alike their words are, unless `numbers` says otherwise.
@@ -21,7 +21,7 @@ from pydantic import Field
 from promptcot.config import Settings, validate
 from promptcot.errors import ResourceError
 from promptcot.filters.base import Filter, drop, keep
-from promptcot.filters.words import hashed, numbers, shingles, words
+from promptcot.filters.words import hashed, numbers, shingles, signs
 from promptcot.records import Candidate, Verdict
 from promptcot.seeding import fingerprint
 
@@ -74,7 +74,7 @@ class _Sketch:
     def __init__(self, candidate: Candidate, options: Options) -> None:
         from rensa import RMinHash
 
-        tokens = words(candidate.problem.statement)
+        tokens = signs(candidate.problem.statement)
         self.exact = _signed(" ".join(tokens))
         same = ""
         if options.numbers == "ignored":

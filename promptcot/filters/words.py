@@ -8,13 +8,26 @@ from collections.abc import Sequence
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[^\w\s]")
 _LATEX = re.compile(r"\\(?:left|right|displaystyle|text|mathrm|mbox|[,!;: ])(?![a-zA-Z])|[${}\\]")
-_SILENT = frozenset(".,;:?!\"'’‘“”`()[]")
+_STOPS = frozenset(".,;?\"'’‘“”`")
+_MARKS = _STOPS | frozenset(":!()[]")
 
 
 def words(text: str) -> list[str]:
-    """Words, numbers and operators of a text in their order, without case, LaTeX mark-up and punctuation."""
+    """Words, numbers and operators of a text in their order, without case, LaTeX mark-up and punctuation.
+
+    Brackets are left out too, as writers differ in them.
+    """
+    return [token for token in _tokens(text) if token not in _MARKS]
+
+
+def signs(text: str) -> list[str]:
+    """Like `words`, with the marks that mean something in a formula: brackets, ``:`` and ``!``."""
+    return [token for token in _tokens(text) if token not in _STOPS]
+
+
+def _tokens(text: str) -> list[str]:
     plain = _LATEX.sub(" ", text).replace("dfrac", "frac").replace("tfrac", "frac").lower()
-    return [token for token in _TOKEN.findall(plain) if token not in _SILENT]
+    return _TOKEN.findall(plain)
 
 
 def numbers(tokens: Sequence[str]) -> list[str]:

@@ -69,9 +69,10 @@ def adopt(folder: Path, config: Config) -> None:
         write_atomic(path, configs.dump(config).encode())
         return
     kept = configs.load(path)
-    if kept != config and is_untouched(folder):
+    same = kept.fingerprint() == config.fingerprint()  # a tuple in one is a list in the other
+    if not same and is_untouched(folder):
         write_atomic(path, configs.dump(config).encode())
-    elif kept != config:
+    elif not same:
         differences = "; ".join(configs.differences(kept, config))
         raise ConfigError(
             f"{folder}: made with another config: {differences}",

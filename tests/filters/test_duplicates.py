@@ -21,6 +21,19 @@ def test_equal_words_are_exact_duplicates_and_the_first_one_stays(candidate):
     assert "3" in verdict.detail
 
 
+def test_brackets_and_marks_of_formulas_count(candidate):
+    rule = duplicates({})
+    texts = [
+        "What is (2 + 3) * 4?",
+        "What is 2 + 3 * 4?",
+        "What is (2 + 3!) * 4?",
+        "Simplify 2 : 3.",
+        "Simplify 2 3.",
+    ]
+    assert all(rule(candidate(text, "1", ordinal=i)).keep for i, text in enumerate(texts))
+    assert not rule(candidate("what is ( 2+3 )*4", "1", ordinal=9)).keep
+
+
 def test_a_word_changed_is_a_near_duplicate(candidate):
     rule = duplicates({})
     rule(candidate(STORY, "9", ordinal=0))

@@ -260,3 +260,20 @@ def test_a_defect_ends_the_run_as_itself(scripted, tmp_path):
     settings = scripted.config(60)
     with pytest.raises(ZeroDivisionError):
         generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted(), Broken()))
+
+
+def test_a_config_made_in_python_resumes_like_one_from_yaml(scripted, tmp_path):
+    rules = ({"rule": "judge", "criteria": ("format", "factual")},)
+    settings = scripted.config(5, filters=rules)
+    generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted()))
+    assert generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted())).complete
+
+
+def test_a_folder_without_an_answer_takes_another_config(scripted, tmp_path):
+    settings = scripted.config(5)
+    backend = scripted.Scripted(fail=lambda _: BackendError("no such model", status=404))
+    with pytest.raises(BackendError, match="no such model"):
+        generate(settings, tmp_path, parts=scripted.parts(settings, backend))
+    other, mended = scripted.config(6), scripted.Scripted()
+    mended.identity = "scripted/2"
+    assert generate(other, tmp_path, parts=scripted.parts(other, mended)).accepted == 6
