@@ -60,11 +60,17 @@ def generate(
     from promptcot.cli import progress, summary
     from promptcot.cli.console import next_steps
     from promptcot.config import Execution
+    from promptcot.errors import YieldError
     from promptcot.pipeline.run import generate as carry_out
+    from promptcot.pipeline.summary import summarise
 
     config = _config(run, config_file, overrides, accepted, seed)
     execution = Execution(workers=workers, concurrency=concurrency, search_path=search_path)
-    made = carry_out(config, run, execution=execution, progress=progress.for_stream())
+    try:
+        made = carry_out(config, run, execution=execution, progress=progress.for_stream())
+    except YieldError:
+        summary.show(summarise(run), run)  # what was dropped, and why, is what one wants to know now
+        raise
     summary.show(made, run)
     next_steps(
         [

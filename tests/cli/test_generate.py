@@ -38,14 +38,24 @@ def test_finished_run_is_left_as_it_is(process, tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.parquet")} == before
 
 
+def test_run_that_falls_short_says_what_it_dropped(process, tmp_path: Path) -> None:
+    done = process("generate", "run", "-n", "50", "-o", "target.max_recipes=12")
+    assert done.returncode == 11, done.stderr
+    assert "error: run: " in done.stderr
+    assert "of 50 problems accepted from 12 recipes" in done.stderr
+    assert "  try: " in done.stderr
+    assert "Funnel" in done.stdout
+    assert (tmp_path / "run" / "manifest.json").is_file()
+
+
 def test_interrupted_run_says_how_to_go_on_and_ends_with_the_same_bytes(process, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "promptcot", "generate", "run", "-n", "400", "--seed", "5"]
+    command = [sys.executable, "-m", "promptcot", "generate", "run", "-n", "200", "--seed", "5"]
     started = subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert started.stderr is not None
     first = started.stderr.readline()  # said when the work begins
-    assert first.startswith("400 problems to accept"), first
+    assert first.startswith("200 problems to accept"), first
     started.send_signal(signal.SIGINT)
     _, err = started.communicate(timeout=60)
     assert started.returncode == 130, err
@@ -56,7 +66,7 @@ def test_interrupted_run_says_how_to_go_on_and_ends_with_the_same_bytes(process,
     assert not (tmp_path / "run" / "manifest.json").exists()
     done = process("generate", "run")
     assert done.returncode == 0, done.stderr
-    assert process("generate", "whole", "-n", "400", "--seed", "5").returncode == 0
+    assert process("generate", "whole", "-n", "200", "--seed", "5").returncode == 0
     assert shards(tmp_path / "run") == shards(tmp_path / "whole")
 
 
