@@ -13,6 +13,7 @@ from promptcot.pipeline.ledger import Ledger
 from promptcot.pipeline.parts import Parts, certificates
 from promptcot.pipeline.summary import counts, funnel, reason_counts
 from promptcot.records import Example
+from promptcot.seeding import fingerprint
 from promptcot.shards import card, manifest
 from promptcot.shards.files import write_atomic
 from promptcot.shards.manifest import Manifest, PhaseFiles
@@ -52,6 +53,14 @@ def _rows(ledger: Ledger, phase: str, config: Config) -> Iterator[Example]:
         yield example(candidate, Placement(phase, tier, 0.0), config.shards.completion)
 
 
+def _models(parts: Parts) -> dict[str, str]:
+    """Who answered, for the world to see: the model, and a hash in place of the endpoint's address."""
+    return {
+        f"backend {role}": f"{backend.model} {fingerprint(backend.identity, size=8)}"
+        for role, backend in parts.backends.items()
+    }
+
+
 def _manifest(config: Config, parts: Parts, ledger: Ledger, written: list[PhaseFiles]) -> Manifest:
     import pyarrow
 
@@ -68,7 +77,7 @@ def _manifest(config: Config, parts: Parts, ledger: Ledger, written: list[PhaseF
         graph=parts.graph,
         seed=config.target.seed,
         completion=config.shards.completion,
-        sources=parts.sources,
+        sources=parts.sources | _models(parts),
         target=config.target.accepted,
         asked=asked,
         accepted=sum(phase.rows for phase in written),

@@ -57,6 +57,16 @@ def test_the_summary_adds_up(reference):
     assert not list(folder.glob("ledger.sqlite-*"))
 
 
+def test_what_is_published_names_no_place(scripted, tmp_path):
+    settings, backend = scripted.config(5), scripted.Scripted()
+    backend.identity = "scripted http://gpu-7.internal:8000"
+    generate(settings, tmp_path, parts=scripted.parts(settings, backend))
+    published = (tmp_path / "manifest.json").read_text() + (tmp_path / "README.md").read_text()
+    assert "gpu-7" not in published
+    assert str(tmp_path) not in published
+    assert "scripted-1" in published
+
+
 def test_rows_are_in_order_and_structures_stay_on_one_side(reference):
     shards = open_shards(reference[0])
     for phase in shards.phases:
