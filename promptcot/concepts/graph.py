@@ -134,24 +134,3 @@ def find_cycle(prerequisites: Mapping[str, Iterable[str]]) -> list[str]:
         return []
     edges = networkx.find_cycle(graph)
     return [edges[0][0], *(edge[1] for edge in edges)]
-
-
-def merge(graphs: Iterable[ConceptGraph]) -> ConceptGraph:
-    """One graph of several. A concept may be in more than one of them if it is the same in each.
-
-    Raises:
-        ResourceError: Two graphs have different concepts under one id, or the whole has a circle.
-    """
-    concepts: dict[str, Concept] = {}
-    edges: dict[tuple[str, str, str], Edge] = {}
-    for graph in graphs:
-        for concept in graph.concepts.values():
-            if concepts.setdefault(concept.id, concept) != concept:
-                raise ResourceError(
-                    f"two libraries describe {concept.id!r} differently", remedy="rename one of the two"
-                )
-        for edge in graph.edges:
-            key = (edge.a, edge.b, edge.kind)
-            known = edges.get(key)
-            edges[key] = edge if known is None or known.weight < edge.weight else known
-    return ConceptGraph(concepts.values(), edges.values())

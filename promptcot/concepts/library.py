@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from promptcot.concepts import check as checks
-from promptcot.concepts.graph import ConceptGraph, Edge, merge
+from promptcot.concepts.graph import ConceptGraph, Edge
 from promptcot.concepts.reading import MAX_CONCEPTS, SCHEMA, Contents, Finding, read
 from promptcot.errors import ResourceError
 from promptcot.records import Concept
@@ -38,23 +38,21 @@ class Library:
 
 
 def load(name_or_path: str, search_path: Sequence[Path] = ()) -> ConceptGraph:
-    """The graph of a library, or of several merged: ``"symbolic-core+mine"``.
+    """The graph of a library, or of several as one: ``"symbolic-core+mine"``.
+
+    Each may refer to the concepts of the others, and two may hold the same concept; the weights of an
+    edge that is in several add up.
 
     Raises:
-        ResourceError: It is not found or not valid; the message names file, line and field.
+        ResourceError: One is not found, or the whole is not valid; the message names file, line and field.
     """
-    return merge(load_library(name, search_path).graph for name in _names(name_or_path))
+    return _graph(_valid(_contents(_resources(name_or_path, search_path)), name_or_path))
 
 
 def load_library(name_or_path: str, search_path: Sequence[Path] = ()) -> Library:
     """One library with its title, description, licence and hash (see `load` for the errors)."""
     resource = find(LIBRARY, name_or_path, search_path)
-    contents = _contents(resource)
-    wrong = next((found for found in checks.findings(contents) if found.severity == "error"), None)
-    if wrong is not None:
-        raise ResourceError(str(wrong), remedy=f"`promptcot concepts check {name_or_path}` lists all")
-    if not contents.entries:
-        raise ResourceError(f"{resource.path}: the library has no concepts", remedy="add one under concepts:")
+    contents = _valid(_contents([resource]), name_or_path)
     return Library(
         name=contents.header.get("name", resource.name),
         title=contents.header.get("title", ""),
@@ -62,17 +60,17 @@ def load_library(name_or_path: str, search_path: Sequence[Path] = ()) -> Library
         licence=contents.header.get("licence", ""),
         path=resource.path,
         sha=resource.sha,
-        graph=ConceptGraph((e.concept for e in contents.entries), (edge for edge, _, _ in contents.edges)),
+        graph=_graph(contents),
     )
 
 
 def check(name_or_path: str, search_path: Sequence[Path] = ()) -> list[Finding]:
-    """All that is wrong with a library, or could be better; empty for a perfect one.
+    """All that is wrong with a library (or several as one), or could be better; empty for a perfect one.
 
     Raises:
-        ResourceError: The library is not found, too large or not text.
+        ResourceError: A library is not found, too large or not text.
     """
-    return checks.findings(_contents(find(LIBRARY, name_or_path, search_path)))
+    return checks.findings(_contents(_resources(name_or_path, search_path)))
 
 
 def dump(graph: ConceptGraph, *, name: str, title: str = "", description: str = "", licence: str = "") -> str:
@@ -106,7 +104,27 @@ def _edge_fields(edge: Edge) -> dict[str, object]:
     return {"a": edge.a, "b": edge.b, "weight": edge.weight, "kind": edge.kind}
 
 
-def _contents(resource: Resource) -> Contents:
+def _resources(name_or_path: str, search_path: Sequence[Path]) -> list[Resource]:
+    """The libraries whose names are joined by ``+``, unless a file is called that."""
+    whole = Path(name_or_path).expanduser().exists()
+    names = [name_or_path] if whole else [name.strip() for name in name_or_path.split("+")]
+    return [find(LIBRARY, name, search_path) for name in names]
+
+
+def _contents(resources: Sequence[Resource]) -> Contents:
+    """All that the libraries hold, a concept that is the same in several of them once."""
+    whole = Contents()
+    for resource in resources:
+        known = {entry.concept.id: entry.concept for entry in whole.entries}
+        one = _read(resource)
+        whole.header.update({key: value for key, value in one.header.items() if key not in whole.header})
+        whole.entries += [e for e in one.entries if known.get(e.concept.id) != e.concept]
+        whole.edges += one.edges
+        whole.findings += one.findings
+    return whole
+
+
+def _read(resource: Resource) -> Contents:
     files = files_of(LIBRARY, resource.path)
     if len(files) > MAX_FILES:
         raise ResourceError(f"{resource.path}: {len(files):,} files, more than {MAX_FILES:,}")
@@ -124,8 +142,15 @@ def _contents(resource: Resource) -> Contents:
     return contents
 
 
-def _names(name_or_path: str) -> Iterable[str]:
-    """The names joined by ``+``, unless a file is called that."""
-    if Path(name_or_path).expanduser().exists():
-        return [name_or_path]
-    return [name.strip() for name in name_or_path.split("+")]
+def _valid(contents: Contents, name: str) -> Contents:
+    wrong = next((found for found in checks.findings(contents) if found.severity == "error"), None)
+    if wrong is not None:
+        raise ResourceError(str(wrong), remedy=f"`promptcot concepts check {name}` lists all")
+    if not contents.entries:
+        raise ResourceError(f"{name}: the library has no concepts", remedy="add one under concepts:")
+    return contents
+
+
+def _graph(contents: Contents) -> ConceptGraph:
+    concepts = {entry.concept.id: entry.concept for entry in contents.entries}
+    return ConceptGraph(concepts.values(), (edge for edge, _, _ in contents.edges))

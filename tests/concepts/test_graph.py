@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptcot.concepts.graph import ConceptGraph, Edge, find_cycle, merge
+from promptcot.concepts.graph import ConceptGraph, Edge, find_cycle
 from promptcot.concepts.stats import stats
 from promptcot.errors import ResourceError
 from promptcot.records import Concept
@@ -68,17 +68,6 @@ def test_a_circle_is_found_exactly_where_there_is_one(links: dict[str, list[str]
     assert bool(cycle) == any(id in reaches(id) for id in links)
     assert all(after in links[before] for before, after in itertools.pairwise(cycle))
     assert not cycle or cycle[0] == cycle[-1]
-
-
-def test_graphs_merge_where_they_agree() -> None:
-    one = ConceptGraph([concept("a"), concept("b")], [Edge(a="a", b="b", weight=2)])
-    two = ConceptGraph([concept("b"), concept("c", "b")], [Edge(a="b", b="c")])
-    both = merge([one, two])
-    assert list(both.concepts) == ["a", "b", "c"]
-    assert both.edges == (*one.edges, *two.edges)
-    assert merge([one, one]).edges == one.edges
-    with pytest.raises(ResourceError, match="'b' differently"):
-        merge([one, ConceptGraph([concept("b", level=2)])])
 
 
 def test_a_graph_is_counted() -> None:

@@ -173,8 +173,18 @@ def test_libraries_are_merged_by_a_plus(tmp_path: Path) -> None:
     other = "schema: 1\nconcepts:\n- {id: a.b, name: c, level: 1}\n"
     write(tmp_path, other, "other.yaml")
     assert list(load("mine+other", [tmp_path]).concepts) == ["a.b", "nt.gcd", "nt.lcm"]
-    with pytest.raises(ResourceError, match=r"'nt\.gcd' differently"):
+    with pytest.raises(ResourceError, match="is taken at"):
         load(f"mine+{write(tmp_path, WHOLE.replace('level: 3', 'level: 2'), 'third.yaml')}", [tmp_path])
+
+
+def test_merged_libraries_may_refer_to_each_other(tmp_path: Path) -> None:
+    write(tmp_path, WHOLE, "mine.yaml")
+    text = "schema: 1\nconcepts:\n- {id: z.new, name: new, level: 5, prerequisites: [nt.gcd]}\n"
+    text += "edges:\n- {a: z.new, b: nt.gcd}\n"
+    write(tmp_path, text, "more.yaml")
+    assert load("mine+more", [tmp_path]).prerequisites("z.new")[-1:] == ("nt.gcd",)
+    assert [found.severity for found in check("more", [tmp_path])].count("error") == 2
+    assert not [found for found in check("mine+more", [tmp_path]) if found.severity == "error"]
 
 
 def test_a_library_without_concepts_or_not_there_is_refused(tmp_path: Path) -> None:
