@@ -136,7 +136,7 @@ def _compare_percent(left: Scalar, right: Scalar) -> Equality:
     return Equality(equal=None, by="percent") if not result.equal and bare.equal else result
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _parsed(text: str) -> tuple[expression.Node | None, Fraction | None]:
     """The expression, and its exact value where it has one."""
     try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from promptcot.records import Record
 from promptcot.verification.equality import equal
+
+_COMPARED = 32  # groups that a new form is compared with: 256 different hostile answers take no minute
 
 
 class Vote(Record, frozen=True):
@@ -34,18 +37,16 @@ def majority(answers: Sequence[str | None]) -> Vote:
     None stands for an attempt without an answer. Of groups of one size the one that
     came first wins, and the vote is `tied`.
     """
-    groups: list[tuple[str, int]] = []
-    for answer in answers:
-        if answer is None:
-            continue
-        index = next((i for i, (first, _) in enumerate(groups) if equal(first, answer).equal), None)
-        if index is None:
-            groups.append((answer, 1))
-        else:
-            groups[index] = (groups[index][0], groups[index][1] + 1)
-    if not groups:
+    given = [answer for answer in answers if answer is not None]
+    votes: Counter[str] = Counter()
+    seen: dict[str, str] = {}  # each form of an answer to the first form of its group
+    for answer in given:
+        if answer not in seen:
+            known = (first for first in list(votes)[:_COMPARED] if equal(first, answer).equal)
+            seen[answer] = next(known, answer)
+        votes[seen[answer]] += 1
+    if not votes:
         return Vote(answer=None, votes=0, voters=0, tied=False)
-    most = max(count for _, count in groups)
-    winners = [answer for answer, count in groups if count == most]
-    voters = sum(count for _, count in groups)
-    return Vote(answer=winners[0], votes=most, voters=voters, tied=len(winners) > 1)
+    most = max(votes.values())
+    winners = [answer for answer, count in votes.items() if count == most]
+    return Vote(answer=winners[0], votes=most, voters=len(given), tied=len(winners) > 1)
