@@ -12,6 +12,10 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("promptcot", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("promptcot")
 
+# One thread for every torch, in tests and in the processes that they start: the suite runs a worker on
+# each core, and torch's threads spin while they wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
