@@ -78,6 +78,14 @@ def test_what_is_not_there_is_said_with_the_nearest_name(tmp_path: Path) -> None
         find(TEMPLATE, "promptcot:own", [tmp_path])
 
 
+@pytest.mark.parametrize(
+    "name", ["promptcot:../pyproject", "promptcot:/etc", "promptcot:a/b", "promptcot:.."]
+)
+def test_a_shipped_name_does_not_lead_out_of_its_folder(name: str) -> None:
+    with pytest.raises(ResourceError, match="is not the name of a|unknown"):
+        find(LIBRARY, name)
+
+
 def test_available_lists_each_name_once_as_look_up_finds_it(tmp_path: Path) -> None:
     mine = write(tmp_path / "solve.jinja")
     write(tmp_path / "extra.jinja")
