@@ -61,7 +61,7 @@ def boundary(*, debug: bool) -> Iterator[None]:
         said = str(stop) or "run the same command again to go on"
         _end(said, "", 130, debug=debug, label="stopped:")
     except PromptCoTError as error:
-        _end(error.message, error.remedy, error.exit_code, debug=debug)
+        _end(error.message, error.remedy or _remedy(error.__cause__), error.exit_code, debug=debug)
     except OSError as error:
         _end(*_of_file(error), ResourceError.exit_code, debug=debug)
     except MemoryError:
@@ -75,7 +75,12 @@ def boundary(*, debug: bool) -> Iterator[None]:
 def _of_file(error: OSError) -> tuple[str, str]:
     place = f"{error.filename}: " if error.filename else ""
     what = error.strerror or str(error) or type(error).__name__
-    return f"{place}{what}", _FILE_REMEDIES.get(error.errno or 0, "")
+    return f"{place}{what}", _remedy(error)
+
+
+def _remedy(error: BaseException | None) -> str:
+    """What to do about an error of the operating system."""
+    return _FILE_REMEDIES.get(error.errno or 0, "") if isinstance(error, OSError) else ""
 
 
 def _place(error: Exception) -> str:

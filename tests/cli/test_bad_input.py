@@ -56,7 +56,13 @@ def copied(small_run: Path, tmp_path: Path) -> Path:
 
 
 def test_missing_config(invoke, tmp_path: Path) -> None:
-    refused(invoke("generate", tmp_path / "run", "-c", tmp_path / "no.yaml"), 4, "no.yaml", "No such file")
+    refused(
+        invoke("generate", tmp_path / "run", "-c", tmp_path / "no.yaml"),
+        4,
+        "no.yaml",
+        "No such file",
+        "try: check the path",
+    )
     assert not (tmp_path / "run").exists()
 
 
