@@ -54,7 +54,7 @@ class Options(Settings):
     skin: Literal["letters", "story", "trace", "canonical", "mixed"] = "mixed"
     mix: tuple[Literal["letters", "story", "trace", "canonical"], ...] = ("letters", "story", "trace")
     distractors: int | None = Field(None, ge=0, le=20)
-    extra: int | None = Field(None, ge=0, le=60)
+    extra: int | None = Field(None, ge=0, le=40)
     max_leaf: int | None = Field(None, ge=4, le=10**6)
     max_value: int | None = Field(None, ge=9, le=10**9)
     max_items: int | None = Field(None, ge=3, le=40)

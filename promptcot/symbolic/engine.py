@@ -128,8 +128,9 @@ class Engine:
                 f"{recipe.seed}; sample {sample}; skin {skin}): {error} in {telling.statement!r}",
                 remedy="this is a defect of a concept or of its phrases",
             ) from error
-        canonical = self.skins[skin].form == "canonical"
-        lines = solve(dag, telling, canonical=canonical)
+        form = self.skins[skin].form
+        canonical = form == "canonical"
+        lines = solve(dag, telling, form)
         answer = render_answer(dag.values[dag.answer])
         lines.append(f"\\boxed{{{answer}}}" if canonical else f"The answer is \\boxed{{{answer}}}.")
         return Draft(
@@ -174,8 +175,7 @@ class Engine:
         """
         dag = self.read(statement)
         told = self._skin_of(statement)
-        canonical = told is not None and told.form == "canonical"
-        return render_answer(dag.values[dag.answer]), solve(dag, None, canonical=canonical)
+        return render_answer(dag.values[dag.answer]), solve(dag, None, told.form if told else "prose")
 
     def judge(self, statement: str, answer: str, concepts: Sequence[str], level: int) -> Opinion:
         """Rates a problem by what its text says; every measure is taken from the text.
@@ -204,7 +204,7 @@ class Engine:
             flaws.append(
                 f"not needed: {', '.join(missing)}" if missing else f"cannot move the answer: {dead}"
             )
-        steps = len(solve(dag, None, canonical=True))
+        steps = len(solve(dag, None, "canonical"))
         measures = self._measure(dag, statement, steps)
         if abs(1 + 9 * measures["prior"] - level) > 3:
             ratings["difficulty"] = "acceptable"

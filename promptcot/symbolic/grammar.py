@@ -20,6 +20,7 @@ from promptcot.symbolic.dag import Arg, Dag, Node, Ref, compute
 from promptcot.symbolic.ports import Value
 
 MAX_TOKENS = 20_000
+MAX_NODES = 200
 
 
 class Slot(IntEnum):
@@ -335,6 +336,8 @@ def _link(defined: Mapping[str, Term], asked: Term) -> Dag:
             made[key] = build(defined[key])
     if not isinstance(answer, Ref):
         raise ParseError("the statement asks for a given value", reason="trivial")
+    if len(nodes) > MAX_NODES:
+        raise ParseError(f"the statement has {len(nodes)} operations", reason="unreadable")
     values = compute(nodes)
     if values is None:
         raise ParseError("the statement asks for what its concepts do not give", reason="ill-typed")

@@ -10,14 +10,14 @@ from promptcot.symbolic.skins.base import plain
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 _START = (
-    "Everything starts from given values: {starts}.",
-    "The values given feed {starts}.",
+    "Everything starts from given values, in {starts}.",
+    "The given values feed {starts}.",
     "The ground is laid by {starts}.",
 )
 _FEED = (
-    "What {source} yields is what {target} takes as its {place} argument{why}.",
-    "{Target} cannot begin before {source} is done: its {place} argument is that result{why}.",
-    "The result of {source} goes into {target}, in the {place} place{why}.",
+    "The result of {source}, {value}, goes into {target} as its {place} argument.",
+    "{target} takes {value} from {source} as its {place} argument.",
+    "{target} cannot begin before {source} is done: its {place} argument is the result, {value}.",
 )
 _BOUND = (
     "No value passes {bound}, so each step can be done by hand.",
@@ -44,25 +44,23 @@ _CHECK = (
 def rationale(dag: Dag, bounds: Bounds, rng: random.Random, *, brief: bool = False) -> str:
     """The reasoning behind a problem, in a few sentences; `brief` keeps to how the concepts meet."""
     nodes, live = dag.nodes, dag.live()
-    starts = [nodes[i].concept.name for i in live if not any(isinstance(arg, Ref) for arg in nodes[i].args)]
+    names = [f"'{node.concept.name}'" for node in nodes]
+    starts = [names[i] for i in live if not any(isinstance(arg, Ref) for arg in nodes[i].args)]
     parts = [rng.choice(_START).format(starts=_listed(list(dict.fromkeys(starts))))]
     for index in live:
         for slot, arg in enumerate(nodes[index].args):
             if isinstance(arg, Ref):
-                target = nodes[index].concept.name
-                parts.append(
-                    rng.choice(_FEED).format(
-                        source=nodes[arg.node].concept.name,
-                        target=target,
-                        Target=target[0].upper() + target[1:],
-                        place=_ORDINALS[slot],
-                        why=_why(dag.values[arg.node]),
-                    )
+                sentence = rng.choice(_FEED).format(
+                    source=names[arg.node],
+                    target=names[index],
+                    place=_ORDINALS[slot],
+                    value=_shown(dag.values[arg.node]),
                 )
+                parts.append(sentence)
     if brief:
         return " ".join(parts)
     parts.append(rng.choice(_BOUND).format(bound=bounds.max_value, leaf=bounds.max_leaf))
-    spare = [nodes[i].concept.name for i in range(len(nodes)) if i not in set(live)]
+    spare = [names[i] for i in range(len(nodes)) if i not in set(live)]
     if spare:
         parts.append(
             rng.choice(_TRAP).format(
@@ -75,10 +73,8 @@ def rationale(dag: Dag, bounds: Bounds, rng: random.Random, *, brief: bool = Fal
     return " ".join(parts)
 
 
-def _why(value: Value) -> str:
-    if isinstance(value, bool):
-        return f" ({plain(value)} here)"
-    return f" ({plain(value)})" if not isinstance(value, tuple) else f" ({len(value)} numbers)"
+def _shown(value: Value) -> str:
+    return f"a list of {len(value)} numbers" if isinstance(value, tuple) else plain(value)
 
 
 def _listed(names: list[str]) -> str:

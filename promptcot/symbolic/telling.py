@@ -11,7 +11,7 @@ from functools import lru_cache
 from promptcot.symbolic.concept import SymbolicConcept
 from promptcot.symbolic.dag import Arg, Dag, Ref
 from promptcot.symbolic.ports import Value
-from promptcot.symbolic.skins.base import Forms, Scene, Skin, pattern, plain, spaced, tight
+from promptcot.symbolic.skins.base import Form, Forms, Scene, Skin, call, pattern, plain, spaced, tight
 
 MAX_NESTING = 2
 
@@ -202,7 +202,7 @@ def _close(text: str, end: str, skin: Skin | None = None) -> str:
     return text[0].upper() + text[1:] + end
 
 
-def solve(dag: Dag, telling: Telling | None, *, canonical: bool) -> list[str]:
+def solve(dag: Dag, telling: Telling | None, form: Form) -> list[str]:
     """The worked solution: every needed node in order, one step a line."""
     lines: list[str] = []
     for index in dag.live():
@@ -210,16 +210,36 @@ def solve(dag: Dag, telling: Telling | None, *, canonical: bool) -> list[str]:
         args = dag.arguments(index)
         value, steps = concept.work(*args)
         assert value == dag.values[index]
-        shown = _apply(concept, args, canonical=canonical)
         name = _label(telling, index)
-        result = _literal(value, canonical=canonical)
-        if not steps:
-            lines.append(f"{name}{shown} = {result}")
+        result = _literal(value, form)
+        if form == "prose" and "{" not in concept.symbol:
+            lines += _in_words(name, concept, args, [_prose(step) for step in steps], result)
             continue
-        lines.append(f"{name}{shown}")
-        lines += steps if canonical else [_prose(step) for step in steps]
-        lines.append(f"{name}{result}" if name else f"{shown} = {result}")
+        shown = _apply(concept, args, form)
+        start = f"{name} = {shown}" if name else shown
+        if steps:
+            steps = steps if form == "canonical" else [_prose(step) for step in steps]
+            lines += [start, *steps, f"{name or shown} = {result}"]
+        else:
+            lines.append(f"{start} = {result}")
     return lines
+
+
+def _in_words(
+    name: str, concept: SymbolicConcept, args: tuple[Value, ...], steps: list[str], result: str
+) -> list[str]:
+    """The lines of a step whose concept has no sign of its own, told by its phrase."""
+    phrase = next((p for p in concept.phrases if p.startswith("the ")), concept.phrases[0])
+    told = _fill(phrase, {port: plain(arg) for port, arg in zip(concept.inputs, args, strict=True)})
+    if not steps:
+        return [_upper(f"{name} is {told}, which is {result}." if name else f"{told} is {result}.")]
+    first = f"{name} is {told}." if name else f"Now for {told}."
+    return [_upper(first), *steps, f"{_upper(name)} = {result}" if name else f"This is {result}."]
+
+
+def _label(telling: Telling | None, index: int) -> str:
+    forms = telling.named.get(index) if telling else None
+    return forms.get("label", forms["name"]) if forms else ""
 
 
 def _prose(step: str) -> str:
@@ -227,22 +247,20 @@ def _prose(step: str) -> str:
     return re.sub(r"(?<=[-+*/] )(-\d+)", r"(\1)", step).replace(" * ", " × ")
 
 
-def _label(telling: Telling | None, index: int) -> str:
-    forms = telling.named.get(index) if telling else None
-    return f"{forms.get('label', forms['name'])} = " if forms else ""
-
-
-def _apply(concept: SymbolicConcept, args: tuple[Value, ...], *, canonical: bool) -> str:
-    """A concept with its values put in: ``gcd(48, 18)``, or ``gcd 48 18`` in the canonical form."""
-    texts = [_literal(arg, canonical=canonical) for arg in args]
-    if canonical:
+def _apply(concept: SymbolicConcept, args: tuple[Value, ...], form: Form) -> str:
+    """A concept with its values put in: ``48 + 18``, ``gcd(48, 18)``, or ``gcd 48 18`` for small models."""
+    if form == "canonical":
+        texts = [spaced(arg) for arg in args]
         return _fill(pattern(concept), dict(zip(concept.inputs, texts, strict=True)))
+    texts = [plain(arg) for arg in args]
     if "{" in concept.symbol:
-        wrapped = [f"({text})" if text.startswith("-") else text for text in texts]
-        shown = _fill(concept.symbol, dict(zip(concept.inputs, wrapped, strict=True)))
-        return shown.replace(" * ", " × ")
-    return f"{concept.symbol}({', '.join(texts)})"
+        texts = [f"({text})" if text.startswith("-") else text for text in texts]
+    return _fill(call(concept), dict(zip(concept.inputs, texts, strict=True))).replace(" * ", " × ")
 
 
-def _literal(value: Value, *, canonical: bool) -> str:
-    return spaced(value) if canonical else plain(value)
+def _literal(value: Value, form: Form) -> str:
+    return spaced(value) if form == "canonical" else plain(value)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

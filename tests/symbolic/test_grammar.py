@@ -87,6 +87,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert steps
 
 
+def test_a_long_chain_is_refused_before_it_is_examined() -> None:
+    chain = "".join(f"X{i} is X{i + 1} plus 1. " for i in range(300))
+    with pytest.raises(ParseError, match="300 operations"):
+        ENGINE.solve("Find X0. " + chain + "X300 is 5.")
+
+
 def test_deep_nesting_is_refused_quickly() -> None:
     names = "".join(f"X{i} is X{i + 1} plus 1. " for i in range(3000))
     with pytest.raises(ParseError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import combinations, permutations
 from typing import Annotated
 
@@ -11,6 +12,20 @@ from promptcot.symbolic.ports import Int, Positive
 
 Group = Annotated[int, Int(3, 12)]
 Chosen = Annotated[int, Int(2, 4)]
+
+
+def _selections(n: int, k: int) -> Iterator[str]:
+    """The steps of counting selections of `k` out of `n`: orders of the chosen divided out."""
+    if k == 1:
+        return
+    above, below = math.perm(n, k), math.factorial(k)
+    yield f"{_falling(n, k)} = {above}"
+    yield f"{_falling(k, k)} = {below}"
+    yield f"{above} / {below} = {above // below}"
+
+
+def _falling(n: int, k: int) -> str:
+    return " * ".join(str(n - i) for i in range(k))
 
 
 @concept(
@@ -48,10 +63,8 @@ def choose(k: Chosen, n: Group) -> Worked[Positive]:
     """How many selections there are when the order does not matter."""
     if k >= n:
         return None
-    above, below = math.perm(n, k), math.factorial(k)
-    yield f"{' * '.join(str(n - i) for i in range(k))} = {above}"
-    yield f"{' * '.join(str(i + 1) for i in range(k))} = {below}"
-    return above // below
+    yield from _selections(n, k)
+    return math.comb(n, k)
 
 
 @choose.check
@@ -75,7 +88,7 @@ def arrange(k: Chosen, n: Annotated[int, Int(3, 9)]) -> Worked[Positive]:
     if k >= n:
         return None
     value = math.perm(n, k)
-    yield f"{' * '.join(str(n - i) for i in range(k))} = {value}"
+    yield f"{_falling(n, k)} = {value}"
     return value
 
 
@@ -132,7 +145,7 @@ def _(n: int, value: int) -> bool:
 )  # fmt: skip
 def lattice_paths(a: Annotated[int, Int(2, 7)], b: Annotated[int, Int(2, 7)]) -> Worked[Positive]:
     """How many shortest ways lead across a grid."""
-    yield f"choose {min(a, b)} {a + b} = {math.comb(a + b, a)}"
+    yield from _selections(a + b, min(a, b))
     return math.comb(a + b, a)
 
 
@@ -156,7 +169,7 @@ def _(a: int, b: int, value: int) -> bool:
 )  # fmt: skip
 def stars_and_bars(n: Annotated[int, Int(3, 20)], k: Annotated[int, Int(2, 4)]) -> Worked[Positive]:
     """How many ways there are to share identical things."""
-    yield f"choose {k - 1} {n + k - 1} = {math.comb(n + k - 1, k - 1)}"
+    yield from _selections(n + k - 1, k - 1)
     return math.comb(n + k - 1, k - 1)
 
 

@@ -24,7 +24,9 @@ def simplify(a: Positive, b: Denominator) -> Worked[Fractional]:
     divisor = math.gcd(a, b)
     if divisor == b:
         return None
-    yield f"gcd {a} {b} = {divisor}"
+    if divisor > 1:
+        yield f"{a} / {divisor} = {a // divisor}"
+        yield f"{b} / {divisor} = {b // divisor}"
     return Fraction(a, b)
 
 

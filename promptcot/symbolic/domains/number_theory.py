@@ -11,6 +11,7 @@ from promptcot.symbolic.ports import Few, Int, Numbers, Positive, Small, Truth, 
 
 Factorable = Annotated[int, Int(4, 9999)]
 LongNumber = Annotated[int, Int(10, 10**9)]
+Multiplied = Annotated[int, Int(1, 9999)]
 Modulus = Annotated[int, Int(5, 30, fixed=True)]
 
 
@@ -78,11 +79,11 @@ def _(a: int, b: int, value: int) -> bool:
     symbol="lcm", level=4, weight=1.8, symmetric=True, prerequisites=("number-theory.gcd",),
     aliases=("lowest common multiple", "lcm"),
 )  # fmt: skip
-def lcm(a: Positive, b: Positive) -> Worked[Positive]:
+def lcm(a: Multiplied, b: Multiplied) -> Worked[Positive]:
     """Smallest positive number that both numbers divide."""
     divisor = math.gcd(a, b)
-    yield f"gcd {a} {b} = {divisor}"
     yield f"{a} / {divisor} = {a // divisor}"
+    yield f"{a // divisor} * {b} = {a // divisor * b}"
     return a // divisor * b
 
 

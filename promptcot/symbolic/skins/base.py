@@ -18,6 +18,9 @@ from promptcot.symbolic.dag import Dag
 from promptcot.symbolic.grammar import Frame, Grammar, Slot
 from promptcot.symbolic.ports import Value
 
+Form = Literal["prose", "canonical", "code"]
+"""How concepts are written: in phrases, in their short form, or as functions."""
+
 Forms = dict[str, str]
 """How one quantity is spoken of, by slot: ``name``, ``holder``, ``owner``, ``person``; and its ``label``
 in the solution where that is not the name."""
@@ -63,7 +66,7 @@ class Skin:
     literal: Callable[[Value], str]
     inline: float
     ends: tuple[str, str, str]
-    form: Literal["prose", "canonical", "code"] = "prose"
+    form: Form = "prose"
     opens: re.Pattern[str] | None = None
     tales: bool = False
     wordy: bool = False

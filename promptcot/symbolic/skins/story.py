@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from fractions import Fraction
 
+from promptcot.errors import ParseError
 from promptcot.symbolic.dag import Dag
 from promptcot.symbolic.grammar import Slot
 from promptcot.symbolic.ports import Value
@@ -70,6 +71,8 @@ def _card(person: str, value: Value) -> Forms:
 
 
 def _scene(dag: Dag, rng: random.Random) -> Scene:
+    if len(dag.nodes) > len(FRIENDS) - 2:
+        raise ParseError(f"a story of {len(dag.nodes)} quantities has not names enough", reason="unwirable")
     people = rng.sample(FRIENDS, len(FRIENDS))
     things, *containers = rng.choice(KITS)
     whole = [value for value in dag.values if type(value) is int]
