@@ -1,8 +1,8 @@
 """A backend that answers by script, with known truth, and a small run made of it.
 
-Run as a program it carries out that run in a folder of its own process, so that tests can kill it:
+Run as a program it carries out that run in a process of its own, which can be killed:
 
-    python scripted.py FOLDER LOG ACCEPTED CONCURRENCY
+    python scripted.py FOLDER LOG ACCEPTED CONCURRENCY [POINT COUNT]
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,13 @@ from pathlib import Path
 from promptcot.config import Config, Curriculum, Execution, Target
 from promptcot.curriculum import Curriculum as Placer
 from promptcot.errors import BackendError
+from promptcot.pipeline.ledger import Ledger
 from promptcot.pipeline.parts import Parts, identities, open_filters
 from promptcot.pipeline.run import generate
 from promptcot.prompting.render import Renderer
 from promptcot.records import Completion, Concept, Prompt, Recipe
 from promptcot.seeding import rng
+from promptcot.shards import files
 
 CONCEPTS = {
     f"c{i}": Concept(id=f"c{i}", name=f"sum of {i}", description="to add", domain="sums") for i in range(4)
@@ -145,6 +148,31 @@ def parts(settings: Config, backend: Scripted, recipes: Recipes | None = None) -
     )
 
 
+def die_at(point: str, count: int) -> None:
+    """Has this process kill itself, as `kill -9` would, when it comes to a point for the n-th time.
+
+    Args:
+        point: ``ask`` (a prompt is given to the backend), ``commit`` (just before one), ``committed`` (just
+            after, before anyone is told) or ``sync`` (a file of the result is written, not yet renamed).
+    """
+    places: dict[str, tuple[object, str, bool]] = {
+        "ask": (Scripted, "complete", False),
+        "commit": (Ledger, "_commit", False),
+        "committed": (Ledger, "_commit", True),
+        "sync": (files, "_sync", False),
+    }
+    owner, name, after = places[point]
+    whole, left = getattr(owner, name), iter(range(count - 1))
+
+    def dying(*args: object) -> object:
+        result = whole(*args) if after else None
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result if after else whole(*args)
+
+    setattr(owner, name, dying)
+
+
 if __name__ == "__main__":
     folder, log, accepted, concurrency = (
         Path(sys.argv[1]),
@@ -152,7 +180,8 @@ if __name__ == "__main__":
         int(sys.argv[3]),
         int(sys.argv[4]),
     )
+    if len(sys.argv) > 5:
+        die_at(sys.argv[5], int(sys.argv[6]))
     chosen = config(accepted)
     made = parts(chosen, Scripted(log))
-    print(os.getpid(), flush=True)
     generate(chosen, folder, execution=Execution(concurrency=concurrency), parts=made)

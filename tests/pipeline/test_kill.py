@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import resource
 import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import apsw
@@ -23,8 +21,10 @@ SCRIPT = Path(__file__).with_name("scripted.py")
 ACCEPTED = 120
 
 
-def start(folder: Path, log: Path, **more: object) -> subprocess.Popen[str]:
-    command = [sys.executable, str(SCRIPT), str(folder), str(log), str(ACCEPTED), "8"]
+def start(
+    folder: Path, log: Path, kill: tuple[str, int] | None = None, **more: object
+) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), str(folder), str(log), str(ACCEPTED), "8", *map(str, kill or ())]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 
@@ -44,73 +44,36 @@ def answered(folder: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def reference(scripted, products, tmp_path_factory):
-    """What the run makes when nothing disturbs it, and how many prompts it takes."""
-    folder, backend = tmp_path_factory.mktemp("whole"), scripted.Scripted()
-    settings = scripted.config(ACCEPTED)
-    generate(settings, folder, parts=scripted.parts(settings, backend))
-    return products(folder), len(backend.asked)
+    """What the run makes when nothing disturbs it."""
+    folder, settings = tmp_path_factory.mktemp("whole"), scripted.config(ACCEPTED)
+    generate(settings, folder, parts=scripted.parts(settings, scripted.Scripted()))
+    return products(folder)
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_killed_at_any_moment_the_run_resumes_to_the_same_bytes(number, reference, products, tmp_path):
-    expected, prompts = reference
-    draw, folder, log = random.Random(number), tmp_path / "run", tmp_path / "log"
+POINTS = (
+    # Each process resumes what the one before left: (point, how often it is passed before the kill).
+    (("commit", 1), ("committed", 1), ("ask", 1), ("committed", 4)),
+    (("ask", 150), ("commit", 9), ("sync", 1), ("sync", 2)),
+    (("committed", 12), ("ask", 200), ("sync", 4), ("sync", 7), ("sync", 9)),
+)
+
+
+@pytest.mark.parametrize("points", POINTS)
+def test_killed_at_any_point_the_run_resumes_to_the_same_bytes(points, reference, products, tmp_path):
+    folder, log = tmp_path / "run", tmp_path / "log"
     log.touch()
-    for attempt in range(40):
+    for point in (*points, None):
         before, asked = answered(folder), len(log.read_text().splitlines())
-        process = start(folder, log)
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == str(process.pid)
-        if attempt < 3:
-            # Kills by progress, not by the clock alone: the log says how far the process is.
-            goal = asked + draw.randrange(prompts // 3)
-            while process.poll() is None and log.stat().st_size < goal * 18:
-                time.sleep(0.001)
-            time.sleep(draw.random() * 0.02)
-            process.send_signal(signal.SIGKILL)
+        process = start(folder, log, point)
         _, errors = process.communicate()
+        assert process.returncode == (-signal.SIGKILL if point else 0), errors
         new = log.read_text().splitlines()[asked:]
         assert not before & set(new), "an answered prompt was asked again"
-        if process.returncode == 0:
-            break
-        assert process.returncode == -signal.SIGKILL, errors
-    assert products(folder) == expected
+        assert point is None or not (folder / "manifest.json").exists() or point[1] > 8
+    assert products(folder) == reference
     assert sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) == [
         *("README.md", "data", "ledger.sqlite", "manifest.json", "run.yaml"),
     ]
-
-
-def test_a_kill_while_shards_are_written_leaves_no_manifest_and_is_made_good(
-    scripted, reference, products, tmp_path, monkeypatch
-):
-    """As a kill would: the process ends between two files of the last step."""
-    settings = scripted.config(ACCEPTED)
-    from promptcot.pipeline import finish
-
-    class Killed(BaseException):
-        pass
-
-    def dying(after: int):
-        left = iter(range(after))
-
-        def write(*args, **options):
-            if next(left, None) is None:
-                raise Killed
-            return write_phase(*args, **options)
-
-        return write
-
-    write_phase = finish.write_phase
-    for files in range(3):
-        with monkeypatch.context() as patched:
-            patched.setattr(finish, "write_phase", dying(files))
-            with pytest.raises(Killed):
-                generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted()))
-        assert not (tmp_path / "manifest.json").exists()
-    backend = scripted.Scripted()
-    generate(settings, tmp_path, parts=scripted.parts(settings, backend))
-    assert backend.asked == []
-    assert products(tmp_path) == reference[0]
 
 
 @pytest.mark.parametrize("limit", [90_000, 300_000])
@@ -131,7 +94,7 @@ def test_a_full_disk_stops_cleanly_and_the_run_goes_on_with_more_room(limit, ref
     again.communicate()
     assert again.returncode == 0
     assert not before & set(log.read_text().splitlines()[asked:])
-    assert products(folder) == reference[0]
+    assert products(folder) == reference
 
 
 def test_a_second_process_is_refused_while_the_first_one_lives(scripted, tmp_path):

@@ -169,6 +169,23 @@ def test_poison_is_put_aside(scripted, tmp_path):
     assert {row.reason: row.stage for row in summary.rejections}["backend-error"] == "author"
 
 
+def test_a_run_under_way_can_be_summarised(scripted, tmp_path, monkeypatch):
+    monkeypatch.setattr("promptcot.pipeline.run._TELL_EVERY_S", 0.0)
+    seen = []
+
+    class Look(Silent):
+        def accepted(self, count: int) -> None:
+            seen.append((summarise(tmp_path), count))
+
+    settings = scripted.config(40)
+    parts = scripted.parts(settings, scripted.Scripted())
+    generate(settings, tmp_path, execution=Execution(concurrency=2), progress=Look(), parts=parts)
+    assert not any(summary.complete for summary, _ in seen)
+    assert [summary.accepted for summary, _ in seen] == sorted(summary.accepted for summary, _ in seen)
+    assert all(summary.accepted <= count for summary, count in seen)
+    assert seen[-1][1] == 40
+
+
 class _SignalAt(Silent):
     """Sends this process a signal when so many are accepted."""
 
