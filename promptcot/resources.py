@@ -139,7 +139,7 @@ def unknown(noun: str, name: str, known: Iterable[str]) -> str:
 
 
 def _in_folders(kind: Kind, name: str, folders: Sequence[Path]) -> Resource:
-    if name != Path(name).name:
+    if name in ("", ".", "..") or name != Path(name).name:
         raise ResourceError(f"{name!r} is not the name of a {kind.noun}", remedy="give a name or a path")
     for folder in folders:
         for candidate in (folder / f"{name}{suffix}" for suffix in kind.suffixes):
