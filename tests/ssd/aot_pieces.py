@@ -149,14 +149,11 @@ def decode_launches() -> None:
 
     for batch, kept in ((1, torch.float32), (64, torch.float32), (64, torch.bfloat16)):
         state = _empty(64, 128, 64, 128, dtype=kept)
-        x, z, dt = _empty(batch, 128, 64), _empty(batch, 128, 64), _empty(batch, 128)
-        B, C = _empty(batch, 8, 128), _empty(batch, 8, 128)
+        z, dt = _empty(batch, 128, 64), _empty(batch, 128)
         heads = _empty(128, dtype=torch.float32)
         slots = _empty(batch, dtype=torch.int32)
         options = (heads, z, heads, True, (0.0, float("inf")), slots)
-        decode.ssd_step(state, x, dt, heads, B, C, *options)
         taps, bias = _empty(10240, 4, dtype=torch.float32), _empty(10240, dtype=torch.float32)
-        decode.conv_step(_empty(64, 10240, 3), _empty(batch, 10240), taps, bias, slots, silu=True)
         decode.mixer_step(
             _empty(64, 10240, 3), state, _empty(batch, 10240), dt, heads, taps, bias, 8, *options
         )  # fmt: skip

@@ -79,23 +79,8 @@ def copied(case: dict[str, Any], dtype: torch.dtype | None = None) -> dict[str, 
     } | {name: value for name, value in case.items() if not isinstance(value, Tensor)}
 
 
-def fused(case: dict[str, Any]) -> Tensor:
+def step(case: dict[str, Any]) -> Tensor:
     return decode.mixer_step(*(case[name] for name in ORDER))
-
-
-def halves(case: dict[str, Any]) -> Tensor:
-    """The same by two launches."""
-    _, heads, headdim, dstate = case["state"].shape
-    groups = case["ngroups"]
-    mixed = decode.conv_step(
-        case["conv_state"], case["xBC"], case["weight"], case["bias"], case["slots"], silu=True
-    )
-    x, B, C = mixed.split([heads * headdim, groups * dstate, groups * dstate], dim=-1)
-    return decode.ssd_step(
-        case["state"], x.unflatten(-1, (heads, headdim)), case["dt"], case["A"],
-        B.unflatten(-1, (groups, dstate)), C.unflatten(-1, (groups, dstate)), case["D"], case["z"],
-        case["dt_bias"], case["dt_softplus"], case["dt_limit"], case["slots"],
-    )  # fmt: skip
 
 
 def error(got: Tensor, want: Tensor) -> float:
@@ -103,8 +88,7 @@ def error(got: Tensor, want: Tensor) -> float:
 
 
 @pytest.mark.parametrize("shape", [SMALL, ODD, NARROW, pytest.param(LAYER, marks=needs_gpu)])
-@pytest.mark.parametrize("step", [fused, halves])
-def test_is_the_reference(shape: Shape, step: Any) -> None:
+def test_is_the_reference(shape: Shape) -> None:
     case = make(shape)
     for change in ({}, {"D": None, "z": None, "bias": None, "dt_limit": (0.0, float("inf"))}):
         got, want = copied(case | change), copied(case | change, torch.float64)
@@ -118,7 +102,7 @@ def test_options_of_the_step() -> None:
     case = make(SMALL) | {"dt_softplus": False, "slots": None, "dt_bias": None}
     case["D"] = torch.randn(4, 8, device=DEVICE)
     got, want = copied(case), copied(case, torch.float64)
-    assert error(fused(got), reference.mixer_step(**want)) < 1e-6
+    assert error(step(got), reference.mixer_step(**want)) < 1e-6
     assert error(got["state"], want["state"]) < 1e-6
 
 
@@ -127,33 +111,22 @@ def test_softplus_keeps_its_digits() -> None:
     case["dt"] = torch.tensor([[-40.0, -20.0, -3.0, 0.0], [1e-3, 3.0, 20.0, 90.0], [-9.0] * 4], device=DEVICE)
     case["state"].zero_()
     got, want = copied(case), copied(case, torch.float64)
-    fused(got)
+    step(got)
     reference.mixer_step(**want)
     for head in range(4):
         for row in range(3):
             assert error(got["state"][row, head], want["state"][row, head]) < 2e-6
 
 
-@pytest.mark.parametrize("shape", [SMALL, ODD, pytest.param(LAYER, marks=needs_gpu)])
-@pytest.mark.parametrize("kept", [torch.float32, torch.bfloat16])
-def test_fused_is_its_halves_bitwise(shape: Shape, kept: torch.dtype) -> None:
-    case = make(shape, dtype=torch.bfloat16, kept=kept)
-    one, two = copied(case), copied(case)
-    for _ in range(8 if GPU else 2):
-        assert torch.equal(fused(one), halves(two))
-        assert torch.equal(one["state"], two["state"])
-        assert torch.equal(one["conv_state"], two["conv_state"])
-
-
 def test_a_row_does_not_know_its_neighbours() -> None:
     case = make(LAYER if GPU else SMALL, dtype=torch.bfloat16)
     whole = copied(case)
-    y = fused(whole)
+    y = step(whole)
     for row in (0, 2):
         alone = copied(case)
         for name in ("xBC", "dt", "z", "slots"):
             alone[name] = alone[name][row : row + 1]
-        assert torch.equal(fused(alone), y[row : row + 1])
+        assert torch.equal(step(alone), y[row : row + 1])
         slot = int(case["slots"][row])
         assert torch.equal(alone["state"][slot], whole["state"][slot])
         assert torch.equal(alone["conv_state"][slot], whole["conv_state"][slot])
@@ -163,7 +136,7 @@ def test_slots_that_do_not_exist_touch_nothing() -> None:
     case = make(SMALL)
     case["slots"] = torch.tensor([-1, 5, -7], dtype=torch.int32, device=DEVICE)
     got = copied(case)
-    assert not fused(got).any()
+    assert not step(got).any()
     assert torch.equal(got["state"], case["state"])
     assert torch.equal(got["conv_state"], case["conv_state"])
 
@@ -176,7 +149,7 @@ def test_bfloat16_state_costs_this_much() -> None:
     kept = copied(case)
     kept["state"] = kept["state"].bfloat16()
     for _ in range(64 if GPU else 12):
-        y, want = halves(kept), reference.mixer_step(**exact)
+        y, want = step(kept), reference.mixer_step(**exact)
     assert error(y, want) < (2e-2 if GPU else 4e-2)
 
 
@@ -185,15 +158,11 @@ def test_bfloat16_state_costs_this_much() -> None:
 def test_every_tile(rows: int, kept: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     case = make((2, 2, 2, 64, 128, 1, 4), kept=kept)
     size = case["state"].element_size()
-    for name in ("STEP", "MIXER"):
-        table = getattr(decode, name)
-        monkeypatch.setitem(table, size, table[size]._replace(rows=rows))
-    for step in (fused, halves):
-        got, want = copied(case), copied(case, torch.float64)
-        assert error(step(got), reference.mixer_step(**want)) < 1e-6
-        assert error(got["state"], want["state"]) < (
-            1e-6 if kept == torch.float32 else 2.5e-3 if GPU else 5e-3
-        )
+    monkeypatch.setitem(decode.STEP, size, decode.STEP[size]._replace(rows=rows))
+    got, want = copied(case), copied(case, torch.float64)
+    assert error(step(got), reference.mixer_step(**want)) < 1e-6
+    bound = 1e-6 if kept == torch.float32 else 2.5e-3 if GPU else 5e-3
+    assert error(got["state"], want["state"]) < bound
 
 
 @needs_gpu

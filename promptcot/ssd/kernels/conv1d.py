@@ -22,18 +22,22 @@ __all__ = ["convolve"]
 
 
 class Tile(NamedTuple):
-    """How a launch is cut: ``rows`` lanes of ``seg`` tokens, ``unroll`` at a time, by ``channels``."""
+    """How a launch is cut: ``rows`` lanes of ``seg`` tokens, ``unroll`` at a time, by ``channels``.
+
+    Tokens are read ``stages`` - 1 turns of the loop ahead.
+    """
 
     rows: int
     seg: int
     unroll: int
     channels: int
     warps: int
+    stages: int = 1
 
 
 # Pinned for sm_90, by the shortest sequence that a tile is for: short ones would make too few programs.
-FORWARD = {0: Tile(4, 4, 4, 64, 1), 512: Tile(16, 16, 8, 64, 4)}
-BACKWARD = {0: Tile(4, 4, 4, 64, 2), 512: Tile(8, 32, 4, 64, 4)}
+FORWARD = {0: Tile(4, 4, 4, 64, 1), 256: Tile(4, 16, 4, 128, 4), 1024: Tile(4, 64, 4, 128, 4, 3)}
+BACKWARD = {0: Tile(4, 4, 4, 64, 2), 256: Tile(4, 16, 4, 64, 2), 1024: Tile(4, 64, 4, 128, 4, 3)}
 
 
 def tile_for(table: dict[int, Tile], seqlen: int) -> Tile:
@@ -74,7 +78,7 @@ class _Convolution(torch.autograd.Function):
         forward_kernel[grid](
             x, weight, bias, init, docs, starts, y, seqlen, channels, x.stride(0), x.stride(1), **kinds,
             SILU=silu, BIAS=bias is not None, ROWS=tile.rows, SEG=tile.seg, UNROLL=tile.unroll,
-            COLS=tile.channels, num_warps=tile.warps,
+            COLS=tile.channels, STAGES=tile.stages, num_warps=tile.warps,
         )  # fmt: skip
         ndocs = batch if packing is None else len(packing.bounds) - 1
         final = x.new_empty(0)
@@ -105,7 +109,7 @@ class _Convolution(torch.autograd.Function):
         backward_kernel[(tiles * triton.cdiv(channels, tile.channels),)](
             x, weight, bias, init, docs, starts, dy, dx, partial, seqlen, channels, *strides, **ctx.kinds,
             SILU=ctx.silu, BIAS=bias is not None, ROWS=tile.rows, SEG=tile.seg, UNROLL=tile.unroll,
-            COLS=tile.channels, num_warps=tile.warps,
+            COLS=tile.channels, STAGES=tile.stages, num_warps=tile.warps,
         )  # fmt: skip
         sums = partial.sum(0)
         dweight = sums[1:].flip(0).T.contiguous().to(weight.dtype)

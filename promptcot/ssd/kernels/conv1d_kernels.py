@@ -128,7 +128,7 @@ def _window(
 def _walk_forward(
     x, weight, bias, init, docs, starts, y, seqlen, channels, x_row, batch, first, cols,
     WIDTH: tl.constexpr, SILU: tl.constexpr, BIAS: tl.constexpr, INIT: tl.constexpr, PACKED: tl.constexpr,
-    EDGES: tl.constexpr, SEG: tl.constexpr, UNROLL: tl.constexpr,
+    EDGES: tl.constexpr, SEG: tl.constexpr, UNROLL: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     w0, w1, w2, w3, b = taps_of(weight, bias, cols, channels, WIDTH, BIAS)
     x1 = _rows(x, x_row, first - 1, cols, seqlen, channels)
@@ -137,7 +137,7 @@ def _walk_forward(
     inside = (cols < channels)[None, :]
     x += first.to(tl.int64)[:, None] * x_row + cols[None, :]
     y += first.to(tl.int64)[:, None] * channels + cols[None, :]
-    for block in range(0, SEG, UNROLL):
+    for block in tl.range(0, SEG, UNROLL, num_stages=STAGES):
         for step in tl.static_range(UNROLL):
             t = first + (block + step)
             mask = (t < seqlen)[:, None] & inside
@@ -158,7 +158,7 @@ def _walk_forward(
 def forward_kernel(
     x, weight, bias, init, docs, starts, y, seqlen, channels, x_batch, x_row,
     WIDTH: tl.constexpr, SILU: tl.constexpr, BIAS: tl.constexpr, INIT: tl.constexpr, PACKED: tl.constexpr,
-    ROWS: tl.constexpr, SEG: tl.constexpr, UNROLL: tl.constexpr, COLS: tl.constexpr,
+    ROWS: tl.constexpr, SEG: tl.constexpr, UNROLL: tl.constexpr, COLS: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """y = act(conv(x)); grid: tiles of channels (fastest), tiles of tokens, batch rows."""
     batch, _, first, cols = _place(channels, seqlen, ROWS, SEG, COLS)
@@ -168,18 +168,18 @@ def forward_kernel(
         if _crossed(starts, first, first + (SEG - 1), seqlen, WIDTH, PACKED):
             _walk_forward(
                 x, weight, bias, init, docs, starts, y, seqlen, channels, x_row, batch, first, cols,
-                WIDTH, SILU, BIAS, INIT, PACKED, True, SEG, UNROLL,
+                WIDTH, SILU, BIAS, INIT, PACKED, True, SEG, UNROLL, 1,
             )  # fmt: skip
         else:
             _walk_forward(
                 x, weight, bias, init, docs, starts, y, seqlen, channels, x_row, batch, first, cols,
-                WIDTH, SILU, BIAS, INIT, PACKED, False, SEG, UNROLL,
+                WIDTH, SILU, BIAS, INIT, PACKED, False, SEG, UNROLL, STAGES,
             )  # fmt: skip
     else:
         # What is read before the first token is zero, as it should be.
         _walk_forward(
             x, weight, bias, init, docs, starts, y, seqlen, channels, x_row, batch, first, cols,
-            WIDTH, SILU, BIAS, INIT, PACKED, False, SEG, UNROLL,
+            WIDTH, SILU, BIAS, INIT, PACKED, False, SEG, UNROLL, STAGES,
         )  # fmt: skip
 
 
@@ -256,6 +256,7 @@ def _walk_backward(
     x, weight, bias, init, docs, starts, dy, dx, partial, seqlen, channels, x_row, dy_row, batch, first, cols,
     WIDTH: tl.constexpr, SILU: tl.constexpr, BIAS: tl.constexpr, INIT: tl.constexpr, PACKED: tl.constexpr,
     EDGES: tl.constexpr, ROWS: tl.constexpr, SEG: tl.constexpr, UNROLL: tl.constexpr, COLS: tl.constexpr,
+    STAGES: tl.constexpr,
 ):  # fmt: skip
     weights = taps_of(weight, bias, cols, channels, WIDTH, BIAS)
     zero = tl.zeros((ROWS, COLS), dtype=tl.float32)
@@ -267,7 +268,7 @@ def _walk_backward(
     dx += first.to(tl.int64)[:, None] * channels + cols[None, :]
     carried = (x1, x2, x3, zero, zero, zero)
     sums = (zero, zero, zero, zero, zero)
-    for block in range(0, SEG, UNROLL):
+    for block in tl.range(0, SEG, UNROLL, num_stages=STAGES):
         for step in tl.static_range(UNROLL):
             carried, sums = _backward_step(
                 x, dy, weights, init, docs, starts, dx, seqlen, channels, x_row, dy_row, batch, first, cols,
@@ -288,7 +289,7 @@ def _walk_backward(
 def backward_kernel(
     x, weight, bias, init, docs, starts, dy, dx, partial, seqlen, channels, x_batch, x_row, dy_batch, dy_row,
     WIDTH: tl.constexpr, SILU: tl.constexpr, BIAS: tl.constexpr, INIT: tl.constexpr, PACKED: tl.constexpr,
-    ROWS: tl.constexpr, SEG: tl.constexpr, UNROLL: tl.constexpr, COLS: tl.constexpr,
+    ROWS: tl.constexpr, SEG: tl.constexpr, UNROLL: tl.constexpr, COLS: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """dx, and for every tile of tokens its part of the gradients of bias and taps (newest tap first)."""
     batch, tile, first, cols = _place(channels, seqlen, ROWS, SEG, COLS)
@@ -301,17 +302,17 @@ def backward_kernel(
         if _crossed(starts, first, first + (SEG + WIDTH - 2), seqlen, WIDTH, PACKED):
             _walk_backward(
                 x, weight, bias, init, docs, starts, dy, dx, partial, seqlen, channels, x_row, dy_row, batch,
-                first, cols, WIDTH, SILU, BIAS, INIT, PACKED, True, ROWS, SEG, UNROLL, COLS,
+                first, cols, WIDTH, SILU, BIAS, INIT, PACKED, True, ROWS, SEG, UNROLL, COLS, 1,
             )  # fmt: skip
         else:
             _walk_backward(
                 x, weight, bias, init, docs, starts, dy, dx, partial, seqlen, channels, x_row, dy_row, batch,
-                first, cols, WIDTH, SILU, BIAS, INIT, PACKED, False, ROWS, SEG, UNROLL, COLS,
+                first, cols, WIDTH, SILU, BIAS, INIT, PACKED, False, ROWS, SEG, UNROLL, COLS, STAGES,
             )  # fmt: skip
     else:
         _walk_backward(
             x, weight, bias, init, docs, starts, dy, dx, partial, seqlen, channels, x_row, dy_row, batch,
-            first, cols, WIDTH, SILU, BIAS, INIT, PACKED, False, ROWS, SEG, UNROLL, COLS,
+            first, cols, WIDTH, SILU, BIAS, INIT, PACKED, False, ROWS, SEG, UNROLL, COLS, STAGES,
         )  # fmt: skip
 
 

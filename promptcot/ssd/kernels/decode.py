@@ -1,13 +1,8 @@
-"""One token for a batch of slots: convolution, scan, and both with the gate in one launch.
+"""One token for a batch of slots: the convolution, and the scan with its gate.
 
 A step reads and writes every state once and does next to nothing with it, so it is a copy that
-thinks a little: tiles of whole state rows, one program each, streamed past the caches. The arithmetic is
+thinks a little: a tile of state rows for every program, streamed past the caches. The arithmetic is
 float32 whatever the state is kept in.
-
-The fused step computes the convolved B and C of a group in every program that needs them, because
-passing them on would cost a launch. Their convolution state may be written only when all those
-programs have read it: they draw tickets, and the one that draws the last writes. Which one that is
-changes nothing in what is written.
 """
 
 from __future__ import annotations
@@ -34,14 +29,13 @@ class Tile(NamedTuple):
 
 
 # Pinned for sm_90, by the bytes of a state's element. Not by the batch: a row's bits must not hang on it.
-STEP = {2: Tile(8, 1), 4: Tile(4, 1)}
-MIXER = {2: Tile(64, 4), 4: Tile(64, 4)}
+STEP = {2: Tile(32, 2), 4: Tile(64, 8)}
 _CONV_COLS = 256
 
 
-def step_tile(table: dict[int, Tile], state: Tensor) -> Tile:
+def step_tile(state: Tensor) -> Tile:
     """Return the tile for states of this kind, cut to the rows that a head has."""
-    tile = table[state.element_size()]
+    tile = STEP[state.element_size()]
     return tile._replace(rows=min(tile.rows, triton.next_power_of_2(state.shape[2])))
 
 
@@ -157,20 +151,6 @@ def _shift(conv_state, slot, cols, mask, channels, x0, x1, x2, WIDTH: tl.constex
 
 
 @triton.jit
-def _convolved(
-    window, weight, bias, cols, channels, WIDTH: tl.constexpr, BIAS: tl.constexpr, SILU: tl.constexpr
-):
-    x0, x1, x2, x3 = window
-    w0, w1, w2, w3, b = taps_of(weight, bias, cols, channels, WIDTH, BIAS)
-    # Taps come as one row of a tile.
-    out = sum_of_taps(x0[None, :], x1[None, :], x2[None, :], x3[None, :], w0, w1, w2, w3, b, WIDTH)
-    out = tl.sum(out, axis=0)
-    if SILU:
-        out = out * sigmoid(out)
-    return out
-
-
-@triton.jit
 def _conv_kernel(
     conv_state, x, weight, bias, slots, y, nslots, channels, x_row,
     WIDTH: tl.constexpr, BIAS: tl.constexpr, SILU: tl.constexpr, SLOTS: tl.constexpr, COLS: tl.constexpr,
@@ -184,58 +164,16 @@ def _conv_kernel(
     inside = cols < channels
     mask = inside & live
     window = _window(conv_state, x + row.to(tl.int64) * x_row, slot, cols, mask, channels, WIDTH)
-    out = _convolved(window, weight, bias, cols, channels, WIDTH, BIAS, SILU)
     _shift(conv_state, slot, cols, mask, channels, window[0], window[1], window[2], WIDTH)
+    x0, x1, x2, x3 = window
+    w0, w1, w2, w3, b = taps_of(weight, bias, cols, channels, WIDTH, BIAS)
+    # As a tile of one row, which is what the sum is written for.
+    out = sum_of_taps(x0[None, :], x1[None, :], x2[None, :], x3[None, :], w0, w1, w2, w3, b, WIDTH)
+    if SILU:
+        out = out * sigmoid(out)
     out = tl.where(live, out, 0.0)
-    tl.store(y + row.to(tl.int64) * channels + cols, out.to(y.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def _mixer_kernel(
-    conv_state, state, xbc, dt, A, weight, bias, D, z, dt_bias, slots, tickets, y,
-    nslots, nheads, headdim, dstate, ngroups, low, high, x_row, dt_row, z_row,
-    WIDTH: tl.constexpr, CONV_BIAS: tl.constexpr, D_DIM: tl.constexpr, GATE: tl.constexpr, BIAS: tl.constexpr,
-    SOFTPLUS: tl.constexpr, LIMIT: tl.constexpr, SLOTS: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """Grid: tiles of a head's state (fastest), heads, batch rows."""
-    tiles = tl.cdiv(headdim, ROWS)
-    pid = tl.program_id(0)
-    p = (pid % tiles) * ROWS + tl.arange(0, ROWS)
-    head = (pid // tiles) % nheads
-    row = pid // (tiles * nheads)
-    n = tl.arange(0, BLOCK)
-    slot, live = _slot(slots, row, nslots, SLOTS)
-    tile = _read(state, slot, live, head, nheads, headdim, dstate, p, n)
-    wide = row.to(tl.int64)
-    xbc += wide * x_row
-    kind = xbc.dtype.element_ty
-    sharing = nheads // ngroups
-    group = head // sharing
-    channels = nheads * headdim + 2 * ngroups * dstate
-    step = _step_size(dt, dt_bias, wide * dt_row + head, head, low, high, BIAS, SOFTPLUS, LIMIT)
-
-    x_cols = head * headdim + p
-    b_cols = nheads * headdim + group * dstate + n
-    c_cols = b_cols + ngroups * dstate
-    x_mask = (p < headdim) & live
-    n_mask = (n < dstate) & live
-    x_window = _window(conv_state, xbc, slot, x_cols, x_mask, channels, WIDTH)
-    b_window = _window(conv_state, xbc, slot, b_cols, n_mask, channels, WIDTH)
-    c_window = _window(conv_state, xbc, slot, c_cols, n_mask, channels, WIDTH)
-    xs = _convolved(x_window, weight, bias, x_cols, channels, WIDTH, CONV_BIAS, True).to(kind).to(tl.float32)
-    bs = _convolved(b_window, weight, bias, b_cols, channels, WIDTH, CONV_BIAS, True).to(kind).to(tl.float32)
-    cs = _convolved(c_window, weight, bias, c_cols, channels, WIDTH, CONV_BIAS, True).to(kind).to(tl.float32)
-    # Columns past the end are other channels' taps, whose outputs must not reach the state's sums.
-    xs = tl.where(x_mask, xs, 0.0)
-    bs = tl.where(n_mask, bs, 0.0)
-    cs = tl.where(n_mask, cs, 0.0)
-    _advance(tile, A, D, z, y, live, row, head, nheads, headdim, p, step, xs, bs, cs, z_row, D_DIM, GATE)
-    _shift(conv_state, slot, x_cols, x_mask, channels, x_window[0], x_window[1], x_window[2], WIDTH)
-    tl.debug_barrier()
-    drawn = tl.atomic_add(tickets + row * ngroups + group, 1)
-    n_mask = n_mask & (drawn == sharing * tiles - 1)
-    _shift(conv_state, slot, b_cols, n_mask, channels, b_window[0], b_window[1], b_window[2], WIDTH)
-    _shift(conv_state, slot, c_cols, n_mask, channels, c_window[0], c_window[1], c_window[2], WIDTH)
+    place = y + row.to(tl.int64) * channels + cols
+    tl.store(place[None, :], out.to(y.dtype.element_ty), mask=inside[None, :])
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -264,7 +202,7 @@ def ssd_step(
     y = torch.empty(batch, nheads, headdim, dtype=x.dtype, device=x.device)
     xs, dts, Bs, Cs = _flat(x), _flat(dt), _flat(B), _flat(C)
     zs = None if z is None else _flat(z)
-    tile = step_tile(STEP, state)
+    tile = step_tile(state)
     _ssd_kernel[(batch * nheads * triton.cdiv(headdim, tile.rows),)](
         state, xs, dts, A.contiguous(), Bs, Cs, None if D is None else D.contiguous(), zs, dt_bias, slots, y,
         nslots, nheads, headdim, dstate, B.shape[1], *dt_limit, xs.stride(0), dts.stride(0), Bs.stride(0),
@@ -306,20 +244,13 @@ def mixer_step(
     dt_limit: tuple[float, float],
     slots: Tensor | None,
 ) -> Tensor:
-    """Advance both states as ``promptcot.ssd.ops.decode`` says, whose checked arguments these are."""
-    nslots, nheads, headdim, dstate = state.shape
-    batch = xBC.shape[0]
-    y = torch.empty(batch, nheads, headdim, dtype=xBC.dtype, device=xBC.device)
-    tickets = torch.zeros(batch * ngroups, dtype=torch.int32, device=xBC.device)
-    xs, dts = _flat(xBC), _flat(dt)
-    zs = None if z is None else _flat(z)
-    tile = step_tile(MIXER, state)
-    _mixer_kernel[(batch * nheads * triton.cdiv(headdim, tile.rows),)](
-        conv_state, state, xs, dts, A.contiguous(), weight.contiguous(), bias,
-        None if D is None else D.contiguous(), zs, dt_bias, slots, tickets, y, nslots, nheads, headdim,
-        dstate, ngroups, *dt_limit, xs.stride(0), dts.stride(0), 0 if zs is None else zs.stride(0),
-        WIDTH=weight.shape[1], CONV_BIAS=bias is not None, D_DIM=0 if D is None else D.dim(),
-        GATE=z is not None, BIAS=dt_bias is not None, SOFTPLUS=dt_softplus, LIMIT=dt_limit != (0.0, math.inf),
-        SLOTS=slots is not None, ROWS=tile.rows, BLOCK=triton.next_power_of_2(dstate), num_warps=tile.warps,
-    )  # fmt: skip
-    return y
+    """Advance both states as ``promptcot.ssd.ops.decode`` says, whose checked arguments these are.
+
+    Two launches: one that did both was slower at every batch (docs/kernels-pieces.md).
+    """
+    _, nheads, headdim, dstate = state.shape
+    inner, width = nheads * headdim, ngroups * dstate
+    mixed = conv_step(conv_state, xBC, weight, bias, slots, silu=True)
+    x = mixed[:, :inner].unflatten(-1, (nheads, headdim))
+    B, C = (mixed[:, inner + at : inner + at + width].unflatten(-1, (ngroups, dstate)) for at in (0, width))
+    return ssd_step(state, x, dt, A, B, C, D, z, dt_bias, dt_softplus, dt_limit, slots)
