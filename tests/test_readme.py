@@ -38,7 +38,8 @@ def test_shell_commands_run(tmp_path: Path) -> None:
     ]
     assert commands
     for _, *arguments in commands:
-        smaller = {"generate": ["-n", "60"], "train": ["--seconds", "3"]}.get(arguments[0], [])
+        arguments = [a.replace("examples/", f"{REPOSITORY}/examples/") for a in arguments]
+        smaller = {"generate": ["-n", "100"], "train": ["--seconds", "3"]}.get(arguments[0], [])
         run([sys.executable, "-m", "promptcot", *arguments, *smaller], tmp_path)
 
 

@@ -82,7 +82,7 @@ def test_what_is_not_there_is_said_with_the_nearest_name(tmp_path: Path) -> None
     "name", ["promptcot:../pyproject", "promptcot:/etc", "promptcot:a/b", "promptcot:.."]
 )
 def test_a_shipped_name_does_not_lead_out_of_its_folder(name: str) -> None:
-    with pytest.raises(ResourceError, match="is not the name of a|unknown"):
+    with pytest.raises(ResourceError, match=r"is not the name of a|unknown"):
         find(LIBRARY, name)
 
 
