@@ -30,6 +30,8 @@ def held(folder: Path) -> Iterator[None]:
         ConfigError: Another process works in it.
         ResourceError: It cannot be made or written to.
     """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: a file, and a run needs a folder", remedy="name another place")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -47,9 +48,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def cannot_write(path: Path, error: OSError) -> ResourceError:
     """The error for a write that the operating system refused."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "free some space" if full else "check the path and its permissions"
     return ResourceError(
-        f"cannot write {path}: {error.strerror or error}",
-        remedy="free some space or choose another folder, and run the same command again",
+        f"cannot write {path}: {error.strerror or error}", remedy=f"{remedy}, and run the same command again"
     )
 
 

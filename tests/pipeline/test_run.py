@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from promptcot.config import Execution, Solving
-from promptcot.errors import BackendError, ConfigError, YieldError
+from promptcot.errors import BackendError, ConfigError, ResourceError, YieldError
 from promptcot.pipeline.progress import Silent
 from promptcot.pipeline.run import Interrupted, generate
 from promptcot.pipeline.summary import summarise
@@ -118,6 +118,10 @@ def test_a_folder_of_something_else_is_refused(scripted, tmp_path):
     with pytest.raises(ConfigError, match=r"not a run folder, and not empty \(it holds thesis.txt\)"):
         generate(scripted.config(5), tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["thesis.txt"]
+    with pytest.raises(ConfigError, match="a file, and a run needs a folder"):
+        generate(scripted.config(5), tmp_path / "thesis.txt")
+    with pytest.raises(ResourceError, match="check the path and its permissions"):
+        generate(scripted.config(5), tmp_path / "thesis.txt" / "run")
 
 
 def test_no_yield_is_an_error_with_the_reasons_and_no_shards(scripted, tmp_path):
