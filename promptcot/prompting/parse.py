@@ -244,7 +244,8 @@ def _needed(found: list[Section], name: str, completion: Completion, *, limit: i
     if section is None:
         if cut_off:
             raise ParseError(f"the output limit was reached before <{name}>", reason="truncated")
-        raise ParseError(f"there is no <{name}>", reason=f"missing-{name}")
+        said = "" if found else f": {_excerpt(completion.text)}"
+        raise ParseError(f"there is no <{name}>{said}", reason=f"missing-{name}")
     if not section.closed and cut_off and section is found[-1]:
         raise ParseError(f"the output limit was reached inside <{name}>", reason="truncated")
     text = section.text if section.closed else _without_loose_fence(section.text)
@@ -369,4 +370,4 @@ def _structure(block: str) -> str:
 
 
 def _excerpt(text: str) -> str:
-    return repr(text.strip()[:60])
+    return repr(text.strip()[:120])
