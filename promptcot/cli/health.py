@@ -26,7 +26,7 @@ _DATA = (
     "pyarrow",
     "apsw",
     "rensa",
-    "sympy",
+    "mpmath",
     "filelock",
     "aiohttp",
 )
