@@ -55,8 +55,8 @@ class TrainConfig(Settings):
     tokens: int | None = Field(None, ge=1)
     seconds: float | None = Field(None, gt=0)
     optimizer: Literal["adamw", "muon"] = "muon"
-    lr: float = Field(4e-3, gt=0)
-    matrix_lr: float = Field(0.04, gt=0)
+    lr: float = Field(6e-3, gt=0)
+    matrix_lr: float = Field(0.03, gt=0)
     betas: tuple[float, float] = (0.9, 0.99)
     eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.0, ge=0)
@@ -81,8 +81,9 @@ class TrainConfig(Settings):
 
 
 RECIPES: dict[str, dict[str, Any]] = {
-    # A small model from nothing, as in the demo: a minute on two cores.
-    "small": {"seconds": 60.0},
+    # A small model from nothing, as in the demo: about a minute on two idle cores. By tokens and not by
+    # seconds, so that every machine makes the same model of the same shards.
+    "small": {"tokens": 400_000},
     # The published recipe of PromptCoT-Mamba (arXiv:2505.22425 and its training code): AdamW with
     # a short warm-up and then a constant rate, one epoch of each phase in turn. Its 64 examples a
     # step are 64 rows here; short examples share a row where it padded them.

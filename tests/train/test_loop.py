@@ -206,10 +206,10 @@ def test_a_loss_that_is_no_number_stops_and_saves_the_batch(shards: Path, tiny: 
 def test_recipes_are_whole_and_overridden_by_key() -> None:
     paper = load_recipe("paper")
     assert (paper.lr, paper.betas, paper.warmup_steps, paper.schedule) == (5e-6, (0.9, 0.95), 100, "constant")
-    assert load_recipe("small", {"epochs": 3}).seconds is None
+    assert load_recipe("small", {"epochs": 3}).tokens is None
     for changes, message in [
         ({"lr0": 1}, "did you mean 'lr'"),
-        ({"tokens": 5, "epochs": 1}, "exactly one"),
+        ({"seconds": 5, "epochs": 1}, "exactly one"),
         ({"max_length": 4096}, "above batch_tokens"),
     ]:
         with pytest.raises(ConfigError, match=message):
