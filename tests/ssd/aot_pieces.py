@@ -147,7 +147,7 @@ def norm_launches() -> None:
 def decode_launches() -> None:
     from promptcot.ssd.kernels import decode
 
-    for batch, kept in ((1, torch.float32), (64, torch.float32), (64, torch.bfloat16)):
+    for batch, kept in ((64, torch.float32), (64, torch.bfloat16)):
         state = _empty(64, 128, 64, 128, dtype=kept)
         z, dt = _empty(batch, 128, 64), _empty(batch, 128)
         heads = _empty(128, dtype=torch.float32)

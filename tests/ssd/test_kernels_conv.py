@@ -132,7 +132,7 @@ def test_every_tile(tile: conv1d.Tile, monkeypatch: pytest.MonkeyPatch) -> None:
         assert error(one, want) < 1e-6
 
 
-@pytest.mark.parametrize("scale", [1, pytest.param(60, marks=needs_gpu)])
+@pytest.mark.parametrize("scale", [1, *(pytest.param(n, marks=needs_gpu) for n in (60, 400))])
 @pytest.mark.parametrize("initial", [False, True])
 def test_packed_is_alone_bitwise(scale: int, initial: bool) -> None:
     lengths = [5 * scale, 1, 4 * scale + 1, 2]
