@@ -1,7 +1,7 @@
-"""Train the nano SSD model on a run's shards, score it on what was held out, and ask it something.
+"""Train the nano SSD model on a run's shards, and score it on what was held out.
 
     promptcot generate runs/example -n 500 --config examples/demo.yaml
-    python examples/train_on_your_shards.py runs/example [SECONDS]
+    python examples/train_on_your_shards.py runs/example [TOKENS]
 
 Any folder of shards will do, from whatever backend: the trainer reads the manifest and nothing else.
 """
@@ -15,9 +15,9 @@ from promptcot.evaluate import evaluate
 from promptcot.train import load_recipe, train
 
 
-def main(run: Path, seconds: float) -> None:
+def main(run: Path, tokens: int) -> None:
     """Trains, evaluates and prints the accuracy of each tier beside the majority answer's."""
-    recipe = load_recipe("small", {"seconds": seconds})
+    recipe = load_recipe("small", {"tokens": tokens})
     train(run, recipe=recipe, out=run / "model")
     result = evaluate(run / "model", run)
     print(f"held-out loss {result.loss_before:.3f} -> {result.loss_after:.3f}")
@@ -26,4 +26,4 @@ def main(run: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 60.0)
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 400_000)

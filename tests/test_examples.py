@@ -43,6 +43,6 @@ def test_own_concept_reaches_the_shards(tmp_path: Path) -> None:
 def test_train_on_your_shards_learns_something(tmp_path: Path) -> None:
     folder = str(tmp_path / "run")
     promptcot("generate", folder, "--config", str(EXAMPLES / "demo.yaml"), "-n", "200")
-    printed = run(sys.executable, str(EXAMPLES / "train_on_your_shards.py"), folder, "5")
+    printed = run(sys.executable, str(EXAMPLES / "train_on_your_shards.py"), folder, "8000")
     before, after = (float(word) for word in printed.split("held-out loss ")[1].split("\n")[0].split(" -> "))
     assert after < before
