@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import yaml
 
 from promptcot.shards.manifest import HELD_OUT, Manifest, PhaseFiles
@@ -44,8 +46,16 @@ def _configuration(phase: PhaseFiles, index: int) -> dict[str, object]:
     entry: dict[str, object] = {
         "config_name": phase.name,
         "data_files": [{"split": _split(phase), "path": f"data/{phase.name}/part-*.parquet"}],
+        # `datasets` caches by the folder's name and by what stands here: without the content's hash, another
+        # run in a folder of the same name would be answered with the rows of the first.
+        "description": f"{phase.rows} rows, content {_content(phase)}",
     }
     return entry | ({"default": True} if index == 0 else {})
+
+
+def _content(phase: PhaseFiles) -> str:
+    """Hash of the hashes of a phase's files."""
+    return hashlib.sha256("".join(file.sha256 for file in phase.files).encode()).hexdigest()[:32]
 
 
 def _split(phase: PhaseFiles) -> str:

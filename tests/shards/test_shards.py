@@ -175,6 +175,22 @@ def test_load_dataset_opens_every_phase_by_name(run, tmp_path_factory, monkeypat
     assert default[7]["concepts"] == ["a", "b"]
 
 
+def test_another_run_in_a_folder_of_the_same_name_is_not_answered_from_the_cache(
+    tmp_path, make_example, monkeypatch
+):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_OFFLINE", True)
+    datasets.disable_progress_bars()
+    for first, folder in ((0, tmp_path / "one" / "run"), (3, tmp_path / "two" / "run")):
+        rows = [make_example(first + i) for i in range(3)]
+        held_out = write_phase(folder, "held-out", iter(()), max_rows=9)
+        made = describe(write_phase(folder, "foundation", iter(rows), max_rows=9), held_out)
+        write_atomic(folder / card.NAME, card.card(made).encode())
+        loaded = datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+        assert loaded["id"][:] == [row.id for row in rows]
+
+
 def test_the_card_shows_nothing_as_markup(run):
     text = (run[0] / card.NAME).read_text(encoding="utf-8")
     assert "<script>" not in text.split("---", 2)[2]
