@@ -42,7 +42,7 @@ INTEGERS = {
     *ALIGNED, "dt_h", "first_head", "nheads", "slab", "heads_per_group", "splits", "ngroups",
 }  # fmt: skip
 TABLES = {"START", "LENGTH", "STRONG", "SEGMENT_CHUNK", "SEGMENT_CHUNKS", "DOCUMENT_SEGMENT"}
-ELEMENTS = {"X", "B", "C", "K", "DY", "Y", "DX", "DB", "DC", "STATES", "DSTATES", "DT", "DDT", "CB", "X_ROWS", "DY_ROWS", "ENTERED"}
+ELEMENTS = {"X", "B", "C", "K", "DY", "Y", "DX", "DB", "DC", "STATES", "DSTATES", "DT", "DDT", "CB", "ENTERED"}
 
 
 def compile_kernel(fn: Any, constants: dict[str, Any], launch: Launch, element: str = "bf16") -> dict[str, int]:
@@ -60,6 +60,14 @@ def compile_kernel(fn: Any, constants: dict[str, Any], launch: Launch, element: 
             signature[name] = f"*{element}"
         else:
             signature[name] = "fp32" if name in ("low", "high") else "*fp32"
+    width = constants.get("COUNT", 1) * constants.get("P", 1)
+    tile = f"tensordesc<{element}[{constants.get('CHUNK')}, {width}]>"
+    state = f"tensordesc<{element}[{width}, {constants.get('N')}]>"
+    if fn.__name__ in ("outputs_kernel", "input_gradients_kernel", "output_gradients_kernel"):
+        rows = f"tensordesc<{element}[{constants.get('ROWS')}, {width}]>"
+        described = {"X": tile, "DY": tile, "DY_ROWS": rows, "STATES": state, "DSTATES": state}
+        described.update({"input_gradients_kernel": {"X": rows}, "output_gradients_kernel": {"DY": rows}}.get(fn.__name__, {}))
+        signature.update({name: described[name] for name in described if name in names})
     if fn.__name__.endswith("gradients_kernel"):  # leave parts in float32 under the names of the gradients
         signature.update({name: "*fp32" for name in ("DB", "DC") if name in names})
     aligned = [n for n in names if signature[n].startswith("*") or n in ALIGNED]
@@ -93,26 +101,27 @@ def kernels(headdim: int, dstate: int, nheads: int, ngroups: int, config: ScanCo
     size = {"P": headdim, "N": dstate, "CHUNK": config.chunk, "PRECISION": "tf32"}
     limit = {"LIMIT": LIMIT_WIDE}
     steps = {"HAS_BIAS": True, "SOFTPLUS": True, "CHUNK": config.chunk, "HEADS": 16, **limit}
+    back = {**steps, "HAS_SKIP": True}
     heads = {name: divisor_at_most(group, getattr(config, f"{name}_heads")) for name in ("output", "gradient", "strong")}
     plain = {name: value for name, value in size.items() if name != "P"}
-    strong = {**{name: value for name, value in size.items() if name != "N"}, **limit, "HEADS": heads["strong"]}
+    strong = {**{name: value for name, value in size.items() if name != "N"}, **limit, "HEADS": heads["strong"], "WIDTH": triton.next_power_of_2(heads["strong"])}
     sweep = {**size, **limit, "HAS_INITIAL": True, "WRITE": True}
-    outputs = {**size, "D_DIM": 1, "HEADS": heads["output"], "ROWS": config.output_rows}
-    inputs_back = {**size, "D_DIM": 1, "HEADS": heads["gradient"], "ROWS": config.input_gradient_rows}
-    outputs_back = {**size, "HEADS": heads["gradient"], "ROWS": config.output_gradient_rows}
+    outputs = {**size, "D_DIM": 1, "HEADS": heads["output"], "COUNT": config.output_together}
+    inputs_back = {**size, "D_DIM": 1, "HEADS": heads["gradient"], "COUNT": config.input_gradient_together, "ROWS": config.input_gradient_rows}
+    outputs_back = {**size, "HEADS": heads["gradient"], "COUNT": config.output_gradient_together, "ROWS": config.output_gradient_rows}
     split = group // heads["gradient"]
     join = {**plain, "CB_SPLITS": split, "STRONG_SPLITS": group // heads["strong"], "STATE_SPLITS": split}
     return [
         ("steps_forward", scan_steps.steps_forward_kernel, steps, config.steps),
-        ("steps_backward", scan_steps.steps_backward_kernel, steps, config.steps),
+        ("steps_backward", scan_steps.steps_backward_kernel, back, config.steps),
         ("products", scan_products.products_kernel, plain, config.products),
         ("sweep", scan_states.sweep_kernel, {**sweep, "REVERSE": False}, config.sweep),
-        ("sweep_reverse", scan_states.sweep_kernel, {**sweep, "REVERSE": True}, config.sweep),
+        ("sweep_reverse", scan_states.sweep_kernel, {**sweep, "REVERSE": True}, config.sweep_reverse),
         ("outputs", scan_outputs.outputs_kernel, outputs, config.outputs),
         ("input_gradients", scan_gradients.input_gradients_kernel, inputs_back, config.input_gradients),
         ("output_gradients", scan_gradients.output_gradients_kernel, outputs_back, config.output_gradients),
-        ("strong_outputs", scan_strong.strong_outputs_kernel, strong, config.strong),
-        ("strong_inputs", scan_strong.strong_inputs_kernel, strong, config.strong),
+        ("strong_outputs", scan_strong.strong_outputs_kernel, strong, config.strong_outputs),
+        ("strong_inputs", scan_strong.strong_inputs_kernel, strong, config.strong_gradients),
         ("join", scan_products.join_kernel, join, config.join),
     ]
 
@@ -131,7 +140,8 @@ def main() -> int:
         for change in options.set:
             field, value = change.split("=")
             numbers = [int(v) for v in value.split(",")]
-            config = dataclasses.replace(config, **{field: Launch(*numbers) if len(numbers) > 1 else numbers[0]})
+            new = numbers[0] if len(numbers) == 1 else Launch(*numbers)
+            config = dataclasses.replace(config, **{field: new})
         for name, fn, constants, launch in kernels(headdim, dstate, nheads, ngroups, config):
             if options.kernel not in name:
                 continue

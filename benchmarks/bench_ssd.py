@@ -139,7 +139,7 @@ def check_peer(t: dict[str, Tensor], dy: Tensor, one: Callable[[], Tensor], othe
 
 
 def median(function: Callable[[], Any]) -> float:
-    return float(triton.testing.do_bench(function, warmup=50, rep=200, return_mode="median"))
+    return float(triton.testing.do_bench(function, warmup=25, rep=100, return_mode="median"))
 
 
 def measure(function: Callable[[], Tensor], t: dict[str, Tensor], dy: Tensor) -> tuple[float, float, float]:

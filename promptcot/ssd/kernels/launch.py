@@ -30,29 +30,35 @@ class ScanConfig:
     Attributes:
         chunk: Tokens between the states that are kept.
         segment: Chunks of a segment; longer documents are cut.
+        output_together: Heads that a program of the outputs does at a time, 1 or 2.
         output_heads: Heads that share one program of the outputs (at most).
-        output_rows: Rows of one program of the outputs; divides a chunk.
         gradient_heads: Heads whose gradients of B, C and C B^T are summed in one program (at most).
         input_gradient_rows: Rows of one program of the gradients of inputs and B; divides a chunk.
         output_gradient_rows: Rows of one program of the gradients of C and C B^T; divides a chunk.
+        input_gradient_together: Heads that a program of the gradients of inputs and B does at a time.
+        output_gradient_together: Heads that a program of the gradients of C and C B^T does at a time.
         strong_heads: Heads that one program looks through for strong decay (at most).
     """
 
     chunk: int = 128
     segment: int = 64
-    output_heads: int = 10
-    output_rows: int = 128
+    output_together: int = 1
+    output_heads: int = 40
     gradient_heads: int = 40
-    input_gradient_rows: int = 64
-    output_gradient_rows: int = 64
+    input_gradient_rows: int = 128
+    output_gradient_rows: int = 128
+    input_gradient_together: int = 1
+    output_gradient_together: int = 1
     strong_heads: int = 20
     steps: Launch = field(default=Launch(4, 1))
     products: Launch = field(default=Launch(8, 1))
     sweep: Launch = field(default=Launch(8, 3))
-    outputs: Launch = field(default=Launch(8, 1))
-    input_gradients: Launch = field(default=Launch(8, 1))
-    output_gradients: Launch = field(default=Launch(8, 1))
-    strong: Launch = field(default=Launch(8, 1))
+    sweep_reverse: Launch = field(default=Launch(4, 2))
+    outputs: Launch = field(default=Launch(8, 3))
+    input_gradients: Launch = field(default=Launch(8, 3))
+    output_gradients: Launch = field(default=Launch(8, 3))
+    strong_outputs: Launch = field(default=Launch(4, 1))
+    strong_gradients: Launch = field(default=Launch(8, 1))
     join: Launch = field(default=Launch(8, 1))
 
 
@@ -78,7 +84,7 @@ def scan_config(element_size: int, headdim: int, dstate: int) -> ScanConfig:
     if found is not None:
         return found
     heavy = element_size * headdim * dstate > 2 * 64 * 128
-    return ScanConfig(chunk=64, output_rows=64) if heavy else ScanConfig()
+    return ScanConfig(chunk=64, input_gradient_rows=64, output_gradient_rows=64) if heavy else ScanConfig()
 
 
 def divisor_at_most(n: int, limit: int) -> int:

@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from promptcot.ssd.kernels.launch import ScanConfig, scan_config
-from promptcot.ssd.kernels.scan import Scan, backward, forward
+from promptcot.ssd.kernels.scan import Scan
+from promptcot.ssd.kernels.scan_backward import backward
+from promptcot.ssd.kernels.scan_forward import forward
 from promptcot.ssd.kernels.scan_plan import Plan, plan_documents, plan_rows
 
 
@@ -43,7 +45,7 @@ def ssd_kernels(
         plan = plan_rows(batch, seqlen, config.chunk, config.segment, x.device)
     else:
         plan = plan_documents(cu_seqlens, config.chunk, config.segment, x.device)
-    rows = (_rows(x), _rows(dt), A, _rows(B.to(x.dtype)), _rows(C.to(x.dtype)))
+    rows = (_copyable(_rows(x)), _rows(dt), A, _rows(B.to(x.dtype)), _rows(C.to(x.dtype)))
     y, states = _Scan.apply(*rows, D, dt_bias, initial_states, dt_softplus, dt_limit, plan, config)
     y = y.view(x.shape)
     return (y if z is None else (y.float() * F.silu(z.float())).to(x.dtype)), states
@@ -53,6 +55,14 @@ def _rows(tensor: Tensor) -> Tensor:
     """Return (batch, seqlen, ...) as (batch * seqlen, ...) with elements of the last axis side by side."""
     rows = tensor.flatten(0, 1)
     return rows if rows.dim() == 2 or rows.stride(-1) == 1 else rows.contiguous()
+
+
+def _copyable(rows: Tensor) -> Tensor:
+    """Return rows of heads side by side at addresses that the copy engine takes: multiples of 16 bytes."""
+    size = rows.element_size()
+    fits = rows.stride(2) == 1 and rows.stride(1) == rows.shape[2]
+    fits = fits and rows.stride(0) * size % 16 == 0 and rows.data_ptr() % 16 == 0
+    return rows if fits else rows.contiguous()
 
 
 class _Scan(torch.autograd.Function):
@@ -71,8 +81,7 @@ class _Scan(torch.autograd.Function):
         scan = Scan(x, dt, A, B, C, _dense(D), dt_bias, _dense(initial_states), *ctx.options)
         if dy is None:
             dy = torch.zeros_like(x)
-        elif dy.stride(-1) != 1:
-            dy = dy.contiguous()
+        dy = _copyable(dy)
         g = backward(scan, dy, _dense(dfinal))
         return (
             g.x, g.dt, g.A.to(A.dtype), g.B, g.C,

@@ -37,3 +37,23 @@ def output_pivot(end, LIMIT: tl.constexpr):
 def input_pivot(end, LIMIT: tl.constexpr):
     """The pivot of the factors of inputs, and of the gradient of the state that leaves."""
     return tl.where(is_strong(end, LIMIT), end, 0.5 * end)
+
+
+@triton.jit
+def spread(first, second, p, P: tl.constexpr, COUNT: tl.constexpr):
+    """Return (rows, COUNT * P): the value of every row for the head of every column."""
+    if COUNT == 1:
+        values = first[:, None]
+    else:
+        values = tl.where((p < P)[None, :], first[:, None], second[:, None])
+    return values
+
+
+@triton.jit
+def store_row_sums(at, products, p, row, P: tl.constexpr, COUNT: tl.constexpr):
+    """Store the sum over each head's columns of (rows, COUNT * P), at ``at`` and a ``row`` further."""
+    if COUNT == 1:
+        tl.store(at, tl.sum(products, axis=1))
+    else:
+        tl.store(at, tl.sum(tl.where((p < P)[None, :], products, 0.0), axis=1))
+        tl.store(at + row, tl.sum(tl.where((p < P)[None, :], 0.0, products), axis=1))

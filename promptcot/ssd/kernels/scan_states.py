@@ -48,10 +48,18 @@ def sweep_kernel(
     start = tl.load(START + first, mask=chunks > 0, other=0).to(tl.int64)
     length = (chunks - 1) * CHUNK + tl.load(LENGTH + first + chunks - 1, mask=chunks > 0, other=0)
     total = 0.0
+    if REVERSE and WRITE:  # what entered a chunk is asked for one chunk ahead
+        entered_at = ENTERED + ((first + chunks - 1).to(tl.int64) * slab + local) * (P * N) + within
+        next_entered = tl.load(entered_at, mask=chunks > 0, other=0.0)
     for i in range(chunks):
         index = i
         if REVERSE:
             index = chunks - 1 - i
+        if REVERSE and WRITE:
+            entered = next_entered
+            if index > 0:
+                entered_at -= slab.to(tl.int64) * (P * N)
+            next_entered = tl.load(entered_at)
         real = (t < length - index * CHUNK)[:, None]
         rows = (start + index * CHUNK + t)[:, None]
         x = tl.load(X + rows * x_t + head * x_h + p[None, :], mask=real, other=0.0)
@@ -71,8 +79,7 @@ def sweep_kernel(
             out = (chunk * slab + local) * (P * N)
             tl.store(STATES + out + within, kept)
             if REVERSE:
-                entered = tl.load(ENTERED + out + within).to(tl.float32)
-                through = tl.sum(tl.sum(entered * kept.to(tl.float32), axis=1), axis=0)
+                through = tl.sum(tl.sum(entered.to(tl.float32) * kept.to(tl.float32), axis=1), axis=0)
                 # Together the scales of the two are the decay over the chunk, but for a strong one.
                 through *= tl.exp2(input_pivot(end, LIMIT) - output_pivot(end, LIMIT))
                 tl.store(THROUGH + chunk * nheads + head, through)

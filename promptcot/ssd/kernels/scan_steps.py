@@ -11,6 +11,9 @@ LOG2_E = 1.4426950408889634
 # As in the reference: a step's log-decay is held at or above -60, here in units of log 2.
 _DECAY_FLOOR = tl.constexpr(-60.0 * LOG2_E)
 _LOG2_E = tl.constexpr(LOG2_E)
+# A step of 0 counts as this much where an input is scaled by it, so that its gradient can be told
+# from the gradient of the scaled input; beside any other step it is nothing.
+_STEP_FLOOR = tl.constexpr(2.0**-40)
 
 
 @triton.jit
@@ -51,7 +54,9 @@ def steps_forward_kernel(
     decay = tl.cumsum(tl.maximum(step * a[None, :], _DECAY_FLOOR), axis=0)
     out = h.to(tl.int64)[:, None] * row + chunk.to(tl.int64) * CHUNK + t[None, :]
     end = tl.sum(tl.where((t == CHUNK - 1)[:, None], decay, 0.0), axis=0)
-    as_input = tl.exp2(input_pivot(end, LIMIT)[None, :] - decay) * step
+    as_input = tl.exp2(input_pivot(end, LIMIT)[None, :] - decay) * tl.where(
+        mask, tl.maximum(step, _STEP_FLOOR), 0.0
+    )
     as_output = tl.exp2(decay - output_pivot(end, LIMIT)[None, :])
     strong = is_strong(end, LIMIT)[None, :]
     written = (h < nheads)[:, None]
@@ -66,19 +71,20 @@ def steps_forward_kernel(
 @triton.jit
 def steps_backward_kernel(
     DT, BIAS, A, STEP, DECAY,
-    ROW, COLUMN, TO_STATE, DIRECT, STRONG_DIRECT, THROUGH,
-    DDT, DA, DBIAS,
+    ROW, COLUMN, STRONG_COLUMN, BOTH, SKIP, THROUGH,
+    DDT, DA, DBIAS, DD,
     START, LENGTH,
     dt_t, dt_h, row, nheads, low, high,
-    HAS_BIAS: tl.constexpr, SOFTPLUS: tl.constexpr, LIMIT: tl.constexpr, CHUNK: tl.constexpr, HEADS: tl.constexpr,
+    HAS_BIAS: tl.constexpr, SOFTPLUS: tl.constexpr, HAS_SKIP: tl.constexpr, LIMIT: tl.constexpr,
+    CHUNK: tl.constexpr, HEADS: tl.constexpr,
 ):  # fmt: skip
-    """Turn the sums that the other kernels leave into ddt, and dA and ddt_bias of the chunk.
+    """Turn the sums that the other kernels leave into ddt, and dA, ddt_bias and dD of the chunk.
 
     The log-decay of token t lies between every earlier input and every later output. So its
     gradient sums over the pairs that cross t: to outputs from t on, from inside the chunk or from the
     entering state, without the pairs that begin there (ROW minus COLUMN), from inputs before t to the
-    leaving state (TO_STATE), and from the entering to the leaving state (THROUGH). DIRECT is the
-    gradient of the step that does not pass the decay, but for the factor of the input.
+    leaving state (BOTH minus COLUMN), and from the entering to the leaving state (THROUGH). BOTH over the
+    step is the gradient of the step that does not pass the decay.
     """
     chunk = tl.program_id(0)
     start = tl.load(START + chunk).to(tl.int64)
@@ -87,21 +93,23 @@ def steps_backward_kernel(
     h = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
     real = (h < nheads)[:, None]
     at = h.to(tl.int64)[:, None] * row + chunk.to(tl.int64) * CHUNK + t[None, :]
-    decay = tl.load(DECAY + at, mask=real, other=0.0)
-    end = tl.sum(tl.where((t == CHUNK - 1)[None, :], decay, 0.0), axis=1)
+    end = tl.load(
+        DECAY + h.to(tl.int64) * row + chunk.to(tl.int64) * CHUNK + CHUNK - 1, mask=h < nheads, other=0.0
+    )
     strong = is_strong(end, LIMIT)
-    crossing = tl.load(ROW + at, mask=real, other=0.0) - tl.load(COLUMN + at, mask=real, other=0.0)
-    to_state = tl.load(TO_STATE + at, mask=real, other=0.0)
+    step = tl.load(STEP + at, mask=real, other=0.0)
+    both = tl.load(BOTH + at, mask=real, other=0.0)
+    column = tl.load(COLUMN + at, mask=real, other=0.0)
+    strong_column = tl.load(STRONG_COLUMN + at, mask=real & strong[:, None], other=0.0)
+    crossing = tl.load(ROW + at, mask=real, other=0.0) - column - strong_column * step
+    to_state = both - column
     through = tl.load(THROUGH + chunk.to(tl.int64) * nheads + h, mask=h < nheads, other=0.0)
     ddecay = tl.cumsum(crossing, axis=1, reverse=True)
     ddecay += tl.cumsum(to_state, axis=1) - to_state + through[:, None]
     a = tl.load(A + h, mask=h < nheads, other=0.0).to(tl.float32)
     inside = real & (t < length)[None, :]
     ddecay = tl.where(inside, ddecay, 0.0)
-    step = tl.load(STEP + at, mask=real, other=0.0)
-    dstep = tl.load(DIRECT + at, mask=real, other=0.0) * tl.exp2(input_pivot(end, LIMIT)[:, None] - decay)
-    dstep += tl.load(STRONG_DIRECT + at, mask=real & strong[:, None], other=0.0)
-    dstep += a[:, None] * ddecay
+    dstep = both / tl.maximum(step, _STEP_FLOOR) + strong_column + a[:, None] * ddecay
 
     v = tl.load(DT + (start + t)[None, :] * dt_t + h[:, None] * dt_h, mask=inside, other=0.0).to(tl.float32)
     if HAS_BIAS:
@@ -115,3 +123,5 @@ def steps_backward_kernel(
     sums = chunk.to(tl.int64) * nheads + h
     tl.store(DA + sums, tl.sum(step * ddecay, axis=1), mask=h < nheads)
     tl.store(DBIAS + sums, tl.sum(dv, axis=1), mask=h < nheads)
+    if HAS_SKIP:
+        tl.store(DD + sums, tl.sum(tl.load(SKIP + at, mask=inside, other=0.0), axis=1), mask=h < nheads)

@@ -17,9 +17,9 @@ def strong_outputs_kernel(
     X, CB, STEP, DECAY, Y,
     START, LENGTH,
     x_t, x_h, row, first_head, nheads, heads_per_group, ngroups,
-    HEADS: tl.constexpr, LIMIT: tl.constexpr, P: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr,
+    HEADS: tl.constexpr, WIDTH: tl.constexpr, LIMIT: tl.constexpr, P: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Add to y what the chunk's own inputs give, for the strong ones among HEADS heads."""
+    """Add to y what the chunk's own inputs give, for the strong ones among HEADS (at most WIDTH) heads."""
     first = first_head + tl.program_id(0) * HEADS
     chunk = tl.program_id(1)
     group = first // heads_per_group
@@ -30,11 +30,17 @@ def strong_outputs_kernel(
     real = (t < length)[:, None]
     rows = (start + t)[:, None]
     square = t[:, None] * CHUNK + t[None, :]
-    for i in range(HEADS):
+    last = first.to(tl.int64) * row + chunk.to(tl.int64) * CHUNK + CHUNK - 1
+    heads = tl.arange(0, WIDTH)
+    ends = tl.load(DECAY + last + heads * row.to(tl.int64), mask=heads < HEADS, other=0.0)
+    found = tl.sum(is_strong(ends, LIMIT).to(tl.int32), axis=0)
+    for i in range(tl.where(found > 0, HEADS, 0)):
         head = first + i
         at = head.to(tl.int64) * row + chunk.to(tl.int64) * CHUNK
         if is_strong(tl.load(DECAY + at + CHUNK - 1), LIMIT):
-            cb = tl.load(CB + (chunk.to(tl.int64) * ngroups + group) * (CHUNK * CHUNK) + square).to(tl.float32)
+            cb = tl.load(CB + (chunk.to(tl.int64) * ngroups + group) * (CHUNK * CHUNK) + square).to(
+                tl.float32
+            )
             x = tl.load(X + rows * x_t + head * x_h + p[None, :], mask=real, other=0.0)
             decay = tl.load(DECAY + at + t)
             weights = cb * tl.exp2(tl.minimum(decay[:, None] - decay[None, :], 0.0))
@@ -48,10 +54,10 @@ def strong_outputs_kernel(
 @triton.jit
 def strong_inputs_kernel(
     X, CB, DY, STEP, DECAY,
-    DX, DCB, STRONG, ROW, COLUMN, STRONG_DIRECT,
+    DX, DCB, STRONG, ROW, STRONG_COLUMN,
     START, LENGTH,
     x_t, x_h, dy_t, dy_h, row, first_head, nheads, heads_per_group, ngroups, splits,
-    HEADS: tl.constexpr, LIMIT: tl.constexpr, P: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr,
+    HEADS: tl.constexpr, WIDTH: tl.constexpr, LIMIT: tl.constexpr, P: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Do for the strong ones among HEADS heads what ``scan_gradients`` does for the pairs of the others.
 
@@ -67,9 +73,13 @@ def strong_inputs_kernel(
     real = (t < length)[:, None]
     rows = (start + t)[:, None]
     square = t[:, None] * CHUNK + t[None, :]
+    last = first.to(tl.int64) * row + chunk.to(tl.int64) * CHUNK + CHUNK - 1
+    heads = tl.arange(0, WIDTH)
+    ends = tl.load(DECAY + last + heads * row.to(tl.int64), mask=heads < HEADS, other=0.0)
+    expected = tl.sum(is_strong(ends, LIMIT).to(tl.int32), axis=0)
     found = 0
     split = chunk.to(tl.int64) * splits + first // HEADS
-    for i in range(HEADS):
+    for i in range(tl.where(expected > 0, HEADS, 0)):
         head = first + i
         at = head.to(tl.int64) * row + chunk.to(tl.int64) * CHUNK
         if is_strong(tl.load(DECAY + at + CHUNK - 1), LIMIT):
@@ -89,8 +99,7 @@ def strong_inputs_kernel(
             pairs = cb.to(tl.float32) * decayed
             column = tl.sum(pairs, axis=1)
             tl.store(ROW + at + t, tl.load(ROW + at + t) + tl.sum(pairs * step[:, None], axis=0))
-            tl.store(COLUMN + at + t, column * step)
-            tl.store(STRONG_DIRECT + at + t, column)
+            tl.store(STRONG_COLUMN + at + t, column)
             # Kept as (i, j) as the others are; in memory, for a register of every pair is too many.
             dcb_at = DCB + split * (CHUNK * CHUNK) + t[None, :] * CHUNK + t[:, None]
             dcb = decayed * step[:, None]
