@@ -13,7 +13,7 @@ from promptcot.errors import ResourceError
 from promptcot.records import Concept
 from promptcot.resources import LIBRARY, Resource, files_of, find, read_text
 
-__all__ = ["Finding", "Library", "check", "dump", "load", "load_library"]
+__all__ = ["Finding", "Library", "check", "dump", "load", "load_library", "resources"]
 
 MAX_FILES = 1_000
 MAX_BYTES = 64 << 20
@@ -46,7 +46,18 @@ def load(name_or_path: str, search_path: Sequence[Path] = ()) -> ConceptGraph:
     Raises:
         ResourceError: One is not found, or the whole is not valid; the message names file, line and field.
     """
-    return _graph(_valid(_contents(_resources(name_or_path, search_path)), name_or_path))
+    return _graph(_valid(_contents(resources(name_or_path, search_path)), name_or_path))
+
+
+def resources(name_or_path: str, search_path: Sequence[Path] = ()) -> list[Resource]:
+    """The libraries whose names are joined by ``+``, unless a file is called that.
+
+    Raises:
+        ResourceError: One is not found.
+    """
+    whole = Path(name_or_path).expanduser().exists()
+    names = [name_or_path] if whole else [name.strip() for name in name_or_path.split("+")]
+    return [find(LIBRARY, name, search_path) for name in names]
 
 
 def load_library(name_or_path: str, search_path: Sequence[Path] = ()) -> Library:
@@ -70,7 +81,7 @@ def check(name_or_path: str, search_path: Sequence[Path] = ()) -> list[Finding]:
     Raises:
         ResourceError: A library is not found, too large or not text.
     """
-    return checks.findings(_contents(_resources(name_or_path, search_path)))
+    return checks.findings(_contents(resources(name_or_path, search_path)))
 
 
 def dump(graph: ConceptGraph, *, name: str, title: str = "", description: str = "", licence: str = "") -> str:
@@ -104,17 +115,10 @@ def _edge_fields(edge: Edge) -> dict[str, object]:
     return {"a": edge.a, "b": edge.b, "weight": edge.weight, "kind": edge.kind}
 
 
-def _resources(name_or_path: str, search_path: Sequence[Path]) -> list[Resource]:
-    """The libraries whose names are joined by ``+``, unless a file is called that."""
-    whole = Path(name_or_path).expanduser().exists()
-    names = [name_or_path] if whole else [name.strip() for name in name_or_path.split("+")]
-    return [find(LIBRARY, name, search_path) for name in names]
-
-
-def _contents(resources: Sequence[Resource]) -> Contents:
+def _contents(found: Sequence[Resource]) -> Contents:
     """All that the libraries hold, a concept that is the same in several of them once."""
     whole = Contents()
-    for resource in resources:
+    for resource in found:
         known = {entry.concept.id: entry.concept for entry in whole.entries}
         one = _read(resource)
         whole.header.update({key: value for key, value in one.header.items() if key not in whole.header})

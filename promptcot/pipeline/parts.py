@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from promptcot import config as configs
 from promptcot.backends.base import Backend, open_backend
-from promptcot.config import Config, Execution
+from promptcot.config import Config, Execution, Templates
 from promptcot.curriculum import Curriculum
+from promptcot.errors import ResourceError
 from promptcot.filters.base import Certifying, Filter
+from promptcot.prompting import variables
 from promptcot.prompting.render import Renderer
-from promptcot.records import Concept, Recipe, to_json
-from promptcot.resources import LIBRARY, find, plugin
+from promptcot.records import Answer, Concept, Problem, Recipe, to_json
+from promptcot.resources import plugin, unknown
 from promptcot.seeding import fingerprint
 
 FILTERS = "filters"
@@ -68,15 +71,19 @@ def assemble(config: Config, execution: Execution) -> Parts:
     from promptcot.concepts.sampler import Sampler
 
     graph = library.load(config.graph, execution.search_path)
-    found = [find(LIBRARY, name, execution.search_path) for name in config.graph.split("+")]
+    found = library.resources(config.graph, execution.search_path)
     renderer = Renderer(execution.search_path)
+    recipes = Sampler(graph, config.sampling, seed=config.target.seed)
+    check_templates(config.templates, renderer, recipes.recipe(0), graph.concepts)
     backends = open_roles(config, execution)
     filters = open_filters(config)
-    sources = {f"graph {resource.name}": resource.sha for resource in found}
-    for role, template in config.templates.model_dump().items():
+    sources: dict[str, str] = {}
+    for resource in found:
+        sources[_numbered(f"graph {resource.name}", sources)] = resource.sha
+    for role, template in config.templates:
         sources[f"template {role}"] = renderer.hash(template)
     return Parts(
-        recipes=Sampler(graph, config.sampling, seed=config.target.seed),
+        recipes=recipes,
         concepts=graph.concepts,
         renderer=renderer,
         backends=backends,
@@ -86,6 +93,33 @@ def assemble(config: Config, execution: Execution) -> Parts:
         graph="+".join(resource.name for resource in found),
         sources=sources | identities(backends, filters),
     )
+
+
+def check_templates(
+    templates: Templates, renderer: Renderer, recipe: Recipe, concepts: Mapping[str, Concept]
+) -> None:
+    """Renders every template once, so that a mistake in one shows before anyone is asked.
+
+    Raises:
+        ResourceError: A template reads a variable that its role is not given, or fails to render.
+    """
+    problem = Problem(
+        id="", statement="What is 6 times 7?", answer=Answer(kind="expression", value="42"), recipe=recipe
+    )
+    given = {
+        "author": variables.author(recipe, concepts),
+        "judge": variables.judge(problem, concepts),
+        "solver": variables.solve(problem),
+    }
+    for role, template in templates:
+        for name in renderer.required(template):
+            if name not in given[role]:
+                raise ResourceError(
+                    f"template {renderer.path(template)}, used as {role}: "
+                    f"{unknown('variable', name, given[role])}",
+                    remedy=f"a template of the {role} is given {', '.join(sorted(given[role]))}",
+                )
+        renderer.messages(template, given[role])
 
 
 def open_roles(config: Config, execution: Execution) -> dict[str, Backend]:
@@ -105,12 +139,15 @@ def open_filters(config: Config) -> dict[str, Filter]:
     """The filters of a config by a name of their own: a rule that is used twice gets a number."""
     filters: dict[str, Filter] = {}
     for settings in config.filters:
-        name, count = settings.rule, 1
-        while name in filters:
-            count += 1
-            name = f"{settings.rule}-{count}"
-        filters[name] = plugin(FILTERS, settings.rule)(settings.options())
+        rule = plugin(FILTERS, settings.rule)(settings.options())
+        filters[_numbered(settings.rule, filters)] = rule
     return filters
+
+
+def _numbered(name: str, taken: Container[str]) -> str:
+    """The name, or where it is taken the first of ``name-2``, ``name-3``, ... that is not."""
+    names = itertools.chain([name], (f"{name}-{count}" for count in itertools.count(2)))
+    return next(free for free in names if free not in taken)
 
 
 def identities(backends: Mapping[str, Backend], filters: Mapping[str, Filter]) -> dict[str, str]:

@@ -135,6 +135,15 @@ def _check_filter(node: nodes.Filter) -> None:
             raise GrammarError(f"a separator is longer than {_MAX_SEPARATOR} characters", node.lineno)
 
 
+def asked_about(tree: nodes.Template) -> set[str]:
+    """Variables that a template can do without: it has a ``default``, or asks if they are ``defined``."""
+    guards = [
+        *(node for node in tree.find_all(nodes.Filter) if node.name == "default"),
+        *(node for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined")),
+    ]
+    return {guard.node.name for guard in guards if isinstance(guard.node, nodes.Name)}
+
+
 def _extended(node: nodes.Extends) -> str:
     if not isinstance(node.template, nodes.Const) or not isinstance(node.template.value, str):
         raise GrammarError(

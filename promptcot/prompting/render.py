@@ -129,6 +129,12 @@ class Renderer:
             sorted({name for file in self._chain(name) for name in find_undeclared_variables(file.tree)})
         )
 
+    def required(self, name: str) -> tuple[str, ...]:
+        """Those of `variables` that must be given: the template asks of none of them whether it is."""
+        trees = [file.tree for file in self._chain(name)]
+        asked = {name for tree in trees for name in grammar.asked_about(tree)}
+        return tuple(variable for variable in self.variables(name) if variable not in asked)
+
     def _resolve(self, name: str) -> str:
         """The key (the path as text) of a template found by name, with all that it extends loaded."""
         if name not in self._keys:
