@@ -155,7 +155,7 @@ def _bounded(value: Fraction) -> Fraction:
 @cache
 def _context() -> Any:
     """An mpmath context of our own, so that nobody else's precision is changed."""
-    from mpmath.ctx_mp import MPContext  # type: ignore[import-untyped]
+    from mpmath.ctx_mp import MPContext
 
     context = MPContext()
     context.dps = DIGITS
