@@ -35,17 +35,61 @@ from promptcot.ssd.kernels.launch import Launch, ScanConfig, divisor_at_most, sc
 
 SHARED_MEMORY = 232_448
 ALLOWED_SPILLS: dict[tuple[str, int, int], int] = {}
-SHAPES = [(64, 128, 80, 1), (64, 128, 128, 8), (128, 64, 16, 1), (32, 16, 16, 1)]
+# headdim, dstate, nheads, ngroups, element
+SHAPES = [
+    (64, 128, 80, 1, "bf16"),
+    (64, 128, 128, 8, "bf16"),
+    (128, 64, 16, 1, "bf16"),
+    (128, 256, 8, 1, "bf16"),
+    (32, 16, 16, 1, "bf16"),
+    (64, 64, 8, 1, "fp32"),
+    (64, 128, 8, 1, "fp32"),
+]
 # Strides are multiples of 16 elements in every model, and the compiler is told so.
-ALIGNED = {"x_t", "x_h", "b_t", "b_g", "v_t", "v_h", "r_t", "r_g", "c_t", "c_g", "k_t", "k_g", "dy_t", "dy_h", "dt_t", "row"}
+ALIGNED = {
+    "x_t",
+    "x_h",
+    "b_t",
+    "b_g",
+    "v_t",
+    "v_h",
+    "r_t",
+    "r_g",
+    "c_t",
+    "c_g",
+    "k_t",
+    "k_g",
+    "dy_t",
+    "dy_h",
+    "dt_t",
+    "row",
+}
 INTEGERS = {
     *ALIGNED, "dt_h", "first_head", "nheads", "slab", "heads_per_group", "splits", "ngroups",
 }  # fmt: skip
 TABLES = {"START", "LENGTH", "STRONG", "SEGMENT_CHUNK", "SEGMENT_CHUNKS", "DOCUMENT_SEGMENT"}
-ELEMENTS = {"X", "B", "C", "K", "DY", "Y", "DX", "DB", "DC", "STATES", "DSTATES", "DT", "DDT", "CB", "ENTERED"}
+ELEMENTS = {
+    "X",
+    "B",
+    "C",
+    "K",
+    "DY",
+    "Y",
+    "DX",
+    "DB",
+    "DC",
+    "STATES",
+    "DSTATES",
+    "DT",
+    "DDT",
+    "CB",
+    "ENTERED",
+}
 
 
-def compile_kernel(fn: Any, constants: dict[str, Any], launch: Launch, element: str = "bf16") -> dict[str, int]:
+def compile_kernel(
+    fn: Any, constants: dict[str, Any], launch: Launch, element: str = "bf16"
+) -> dict[str, int]:
     """Compile one kernel and return what the assembler says of it."""
     names = fn.arg_names
     signature: dict[str, str] = {}
@@ -66,7 +110,11 @@ def compile_kernel(fn: Any, constants: dict[str, Any], launch: Launch, element: 
     if fn.__name__ in ("outputs_kernel", "input_gradients_kernel", "output_gradients_kernel"):
         rows = f"tensordesc<{element}[{constants.get('ROWS')}, {width}]>"
         described = {"X": tile, "DY": tile, "DY_ROWS": rows, "STATES": state, "DSTATES": state}
-        described.update({"input_gradients_kernel": {"X": rows}, "output_gradients_kernel": {"DY": rows}}.get(fn.__name__, {}))
+        described.update(
+            {"input_gradients_kernel": {"X": rows}, "output_gradients_kernel": {"DY": rows}}.get(
+                fn.__name__, {}
+            )
+        )
         signature.update({name: described[name] for name in described if name in names})
     if fn.__name__.endswith("gradients_kernel"):  # leave parts in float32 under the names of the gradients
         signature.update({name: "*fp32" for name in ("DB", "DC") if name in names})
@@ -95,20 +143,41 @@ def compile_kernel(fn: Any, constants: dict[str, Any], launch: Launch, element: 
     }
 
 
-def kernels(headdim: int, dstate: int, nheads: int, ngroups: int, config: ScanConfig) -> list[tuple[str, Any, dict[str, Any], Launch]]:
+def kernels(
+    headdim: int, dstate: int, nheads: int, ngroups: int, config: ScanConfig
+) -> list[tuple[str, Any, dict[str, Any], Launch]]:
     """Every kernel with its constants and launch, for one shape."""
     group = nheads // ngroups
     size = {"P": headdim, "N": dstate, "CHUNK": config.chunk, "PRECISION": "tf32"}
     limit = {"LIMIT": LIMIT_WIDE}
     steps = {"HAS_BIAS": True, "SOFTPLUS": True, "CHUNK": config.chunk, "HEADS": 16, **limit}
     back = {**steps, "HAS_SKIP": True}
-    heads = {name: divisor_at_most(group, getattr(config, f"{name}_heads")) for name in ("output", "gradient", "strong")}
+    heads = {
+        name: divisor_at_most(group, getattr(config, f"{name}_heads"))
+        for name in ("output", "gradient", "strong")
+    }
     plain = {name: value for name, value in size.items() if name != "P"}
-    strong = {**{name: value for name, value in size.items() if name != "N"}, **limit, "HEADS": heads["strong"], "WIDTH": triton.next_power_of_2(heads["strong"])}
+    strong = {
+        **{name: value for name, value in size.items() if name != "N"},
+        **limit,
+        "HEADS": heads["strong"],
+        "WIDTH": triton.next_power_of_2(heads["strong"]),
+    }
     sweep = {**size, **limit, "HAS_INITIAL": True, "WRITE": True}
     outputs = {**size, "D_DIM": 1, "HEADS": heads["output"], "COUNT": config.output_together}
-    inputs_back = {**size, "D_DIM": 1, "HEADS": heads["gradient"], "COUNT": config.input_gradient_together, "ROWS": config.input_gradient_rows}
-    outputs_back = {**size, "HEADS": heads["gradient"], "COUNT": config.output_gradient_together, "ROWS": config.output_gradient_rows}
+    inputs_back = {
+        **size,
+        "D_DIM": 1,
+        "HEADS": heads["gradient"],
+        "COUNT": config.input_gradient_together,
+        "ROWS": config.input_gradient_rows,
+    }
+    outputs_back = {
+        **size,
+        "HEADS": heads["gradient"],
+        "COUNT": config.output_gradient_together,
+        "ROWS": config.output_gradient_rows,
+    }
     split = group // heads["gradient"]
     join = {**plain, "CB_SPLITS": split, "STRONG_SPLITS": group // heads["strong"], "STATE_SPLITS": split}
     return [
@@ -129,14 +198,18 @@ def kernels(headdim: int, dstate: int, nheads: int, ngroups: int, config: ScanCo
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", default="", help="only kernels whose name has this in it")
-    parser.add_argument("--set", nargs="*", default=[], help="fields of the configuration, such as tile=32 or inputs=4,2")
+    parser.add_argument(
+        "--set", nargs="*", default=[], help="fields of the configuration, such as tile=32 or inputs=4,2"
+    )
     parser.add_argument("--shapes", type=int, default=len(SHAPES), help="only the first so many shapes")
     options = parser.parse_args()
     failed = False
     print(f"triton {triton.__version__}, sm_90a")
-    print(f"{'kernel':18}{'headdim':>8}{'dstate':>7}{'warps':>6}{'stages':>7}{'regs':>6}{'spills':>8}{'shared':>8}{'wgmma':>6}{'mma':>5}")
-    for headdim, dstate, nheads, ngroups in SHAPES[: options.shapes]:
-        config = scan_config(2, headdim, dstate)
+    print(
+        f"{'kernel':18}{'headdim':>8}{'dstate':>7}{'warps':>6}{'stages':>7}{'regs':>6}{'spills':>8}{'shared':>8}{'wgmma':>6}{'mma':>5}"
+    )
+    for headdim, dstate, nheads, ngroups, element in SHAPES[: options.shapes]:
+        config = scan_config(4 if element == "fp32" else 2, headdim, dstate)
         for change in options.set:
             field, value = change.split("=")
             numbers = [int(v) for v in value.split(",")]
@@ -145,7 +218,9 @@ def main() -> int:
         for name, fn, constants, launch in kernels(headdim, dstate, nheads, ngroups, config):
             if options.kernel not in name:
                 continue
-            r = compile_kernel(fn, constants, launch)
+            if element == "fp32" and "PRECISION" in constants:
+                constants = {**constants, "PRECISION": "tf32x3"}
+            r = compile_kernel(fn, constants, launch, element)
             bad = r["spills"] > ALLOWED_SPILLS.get((name, headdim, dstate), 0) or r["shared"] > SHARED_MEMORY
             failed |= bad
             print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from promptcot.errors import KernelError
 
@@ -65,8 +65,8 @@ class ScanConfig:
 HEADDIMS = (16, 32, 64, 128)
 DSTATES = (16, 32, 64, 128, 256)
 
-# (bytes of an element, headdim, dstate), as measured on sm_90; other shapes take the nearest rule below.
-_TABLE: dict[tuple[int, int, int], ScanConfig] = {}
+# (bytes of an element, headdim, dstate), as measured on sm_90 (docs/kernels.md).
+_TABLE: dict[tuple[int, int, int], ScanConfig] = {(2, 64, 128): ScanConfig()}
 
 
 def scan_config(element_size: int, headdim: int, dstate: int) -> ScanConfig:
@@ -80,11 +80,25 @@ def scan_config(element_size: int, headdim: int, dstate: int) -> ScanConfig:
             f"the scan has no kernel for headdim {headdim} and dstate {dstate}",
             remedy=f"use headdim in {HEADDIMS} and dstate in {DSTATES}",
         )
-    found = _TABLE.get((element_size, headdim, dstate))
-    if found is not None:
-        return found
-    heavy = element_size * headdim * dstate > 2 * 64 * 128
-    return ScanConfig(chunk=64, input_gradient_rows=64, output_gradient_rows=64) if heavy else ScanConfig()
+    return _TABLE.get((element_size, headdim, dstate)) or _fitting(element_size, headdim, dstate)
+
+
+def _fitting(element_size: int, headdim: int, dstate: int) -> ScanConfig:
+    """Return a configuration whose tiles fit the chip's shared memory, for shapes that were not measured."""
+    if element_size == 2 and headdim <= 64 and dstate <= 128:
+        return ScanConfig()
+    short = ScanConfig(
+        chunk=64, input_gradient_rows=64, output_gradient_rows=64,
+        sweep=Launch(8, 2), sweep_reverse=Launch(8, 2), outputs=Launch(8, 2),
+        input_gradients=Launch(8, 2), output_gradients=Launch(8, 2), strong_outputs=Launch(8, 1),
+    )  # fmt: skip
+    if element_size == 2 and headdim * dstate <= 64 * 256:
+        return short
+    one = Launch(8, 1)
+    return replace(
+        short, chunk=32, input_gradient_rows=32, output_gradient_rows=32,
+        sweep=one, sweep_reverse=one, outputs=one, input_gradients=one, output_gradients=one,
+    )  # fmt: skip
 
 
 def divisor_at_most(n: int, limit: int) -> int:
