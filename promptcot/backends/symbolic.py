@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import pickle
 import re
 import signal
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -110,13 +112,6 @@ class SymbolicBackend:
             self._pool = None
 
     def _flush(self) -> None:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            # Ctrl-C reaches every process of a terminal: the run decides when its workers stop.
-            ignore = (signal.SIGINT, signal.SIG_IGN)
-            self._pool = ProcessPoolExecutor(
-                self._workers, mp_context=context, initializer=signal.signal, initargs=ignore
-            )
         waiting, self._waiting = self._waiting, []
         size = max(1, min(BATCH, -(-len(waiting) // self._workers)))
         for start in range(0, len(waiting), size):
@@ -125,15 +120,13 @@ class SymbolicBackend:
             task.add_done_callback(self._batches.discard)
 
     async def _batch(self, batch: list[tuple[Prompt, asyncio.Future[Completion]]]) -> None:
-        assert self._pool is not None
         try:
-            results = await asyncio.get_running_loop().run_in_executor(
-                self._pool, answer_batch, self.name, self.options, [prompt for prompt, _ in batch]
-            )
-        except (BrokenProcessPool, RuntimeError) as error:
+            results = await self._answers([prompt for prompt, _ in batch])
+        except RuntimeError as error:  # also what a pool says that was closed
             failure = BackendError(
                 f"backend {self.name!r}: a worker process died ({error})",
                 remedy="run again with one worker, or with more memory",
+                retryable=True,  # that a process died says nothing against the prompts it had
             )
             results = [failure] * len(batch)
         for (_, future), result in zip(batch, results, strict=True):
@@ -143,6 +136,38 @@ class SymbolicBackend:
                 future.set_exception(result)
             else:
                 future.set_result(result)
+
+    async def _answers(self, prompts: list[Prompt]) -> list[Completion | Exception]:
+        """What the workers answer. Where one dies, new ones are asked, once: the answers are the same."""
+        for last in (False, True):
+            pool = self._pool = self._pool or ProcessPoolExecutor(
+                self._workers, multiprocessing.get_context("spawn"), _begin_worker
+            )
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    pool, answer_batch, self.name, self.options, prompts
+                )
+            except BrokenProcessPool:
+                if self._pool is pool:
+                    self._pool = None
+                if last:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+
+def _begin_worker() -> None:
+    """Makes a worker process live as long as the run: no shorter, and no longer."""
+    # Ctrl-C reaches every process of a terminal: the run decides when its workers stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A run that is killed tells nobody, and its workers would wait for work for ever.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def answer_batch(name: str, options: Options, prompts: list[Prompt]) -> list[Completion | Exception]:

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -155,3 +162,51 @@ def test_an_unknown_concept_is_refused() -> None:
     for workers in (1, 2):
         with pytest.raises(ConfigError, match=r"did you mean 'arithmetic\.add'"):
             ask([prompt], workers=workers)
+
+
+def test_a_worker_that_dies_costs_no_answer() -> None:
+    prompts = [author_prompt(recipe(ordinal)) for ordinal in range(4)]
+
+    async def ask_twice() -> list[str]:
+        backend = open_symbolic("symbolic", {}, Execution(workers=2))
+        try:
+            await backend.complete(prompts[0])
+            for process in multiprocessing.active_children():
+                process.kill()
+                process.join()
+            return [reply.text for reply in await asyncio.gather(*map(backend.complete, prompts))]
+        finally:
+            await backend.close()
+
+    assert asyncio.run(ask_twice()) == [reply.text for reply in ask(prompts)]
+
+
+KILLED = """
+import asyncio, os, signal
+from promptcot.backends.symbolic import open_symbolic
+from promptcot.config import Execution
+from promptcot.records import Message, Prompt, Recipe
+
+async def main():
+    recipe = Recipe(id="r", ordinal=0, concepts=(), domain="", level=1, seed=0)
+    message = Message(role="user", content="<problem>1</problem>")
+    backend = open_symbolic("symbolic", {}, Execution(workers=2))
+    await backend.complete(Prompt(
+        id="p", role="solver", messages=(message,), template="t", template_hash="h", recipe=recipe))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_workers_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    run = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        run.communicate(timeout=60)  # ends when the last process that holds the pipe has ended
+        assert run.returncode == -signal.SIGKILL
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
