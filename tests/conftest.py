@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ settings.load_profile("promptcot")
 # One thread for every torch, in tests and in the processes that they start: the suite runs a worker on
 # each core, and torch's threads spin while they wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Triton reads this when a kernel is decorated, its own ones included, so it is set before anything imports
+# Triton: without a GPU the kernels run through the interpreter.
+if shutil.which("nvidia-smi") is None:
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
