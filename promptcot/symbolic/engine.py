@@ -138,7 +138,7 @@ class Engine:
             rationale=rationale(dag, plan.bounds, rng, brief=canonical),
             solution="\n".join(lines),
             answer=answer,
-            measures=self._measure(read, telling.statement, len(lines) - 1),
+            measures=self._measure(read, telling.statement),
             structure=structure(read),
             skin=skin,
         )
@@ -204,8 +204,7 @@ class Engine:
             flaws.append(
                 f"not needed: {', '.join(missing)}" if missing else f"cannot move the answer: {dead}"
             )
-        steps = len(solve(dag, None, "canonical"))
-        measures = self._measure(dag, statement, steps)
+        measures = self._measure(dag, statement)
         if abs(1 + 9 * measures["prior"] - level) > 3:
             ratings["difficulty"] = "acceptable"
         return Opinion(ratings, measures, structure(dag), "; ".join(flaws))
@@ -253,7 +252,8 @@ class Engine:
                 return str(error)
         return ""
 
-    def _measure(self, dag: Dag, statement: str, steps: int) -> dict[str, float]:
+    def _measure(self, dag: Dag, statement: str) -> dict[str, float]:
+        steps = len(solve(dag, None, "canonical"))  # not those of a skin: wording is no difficulty
         return measure(dag, steps=steps, tokens=count_tokens(statement))
 
 

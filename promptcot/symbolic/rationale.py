@@ -15,19 +15,19 @@ _START = (
     "The ground is laid by {starts}.",
 )
 _FEED = (
-    "The result of {source}, {value}, goes into {target} as its {place} argument.",
-    "{target} takes {value} from {source} as its {place} argument.",
-    "{target} cannot begin before {source} is done: its {place} argument is the result, {value}.",
+    "{target} takes {sources}.",
+    "{target} needs {sources}.",
+    "{target} goes on with {sources}.",
 )
 _BOUND = (
-    "No value passes {bound}, so each step can be done by hand.",
-    "The numbers stay within {bound} from beginning to end, which keeps the work in the reasoning.",
-    "Given integers go up to {leaf} and results up to {bound}, so nothing overflows a careful head.",
+    "No result passes {bound}, so each step can be done by hand.",
+    "Results stay within {bound}, which keeps the work in the reasoning.",
+    "Given integers go up to {leaf} and results up to {bound}, so each step is short.",
 )
 _TRAP = (
-    "The trap: what is said of {names} can be computed, and nothing needs it.",
-    "Whoever works through every sentence also carries out {names}, which leads nowhere.",
-    "A distraction stands among the statements ({names}); the question does not depend on it.",
+    "As a trap, the statement also tells of {names}, which the answer does not need.",
+    "Whoever works through every sentence also computes {names}, and gets no closer to the answer.",
+    "What is said of {names} is a distraction: the answer does not depend on it.",
 )
 _NO_TRAP = (
     "Nothing is superfluous: change any given value and the answer can change.",
@@ -47,30 +47,36 @@ def rationale(dag: Dag, bounds: Bounds, rng: random.Random, *, brief: bool = Fal
     names = [f"'{node.concept.name}'" for node in nodes]
     starts = [names[i] for i in live if not any(isinstance(arg, Ref) for arg in nodes[i].args)]
     parts = [rng.choice(_START).format(starts=_listed(list(dict.fromkeys(starts))))]
+    used: set[str] = set()
     for index in live:
-        for slot, arg in enumerate(nodes[index].args):
-            if isinstance(arg, Ref):
-                sentence = rng.choice(_FEED).format(
-                    source=names[arg.node],
-                    target=names[index],
-                    place=_ORDINALS[slot],
-                    value=_shown(dag.values[arg.node]),
-                )
-                parts.append(sentence)
+        sources = _sources(dag, index, names)
+        if sources:
+            target = f"Another {names[index]}" if names[index] in used else names[index]
+            parts.append(rng.choice(_FEED).format(target=target, sources=_listed(sources)))
+        used.add(names[index])
     if brief:
         return " ".join(parts)
     parts.append(rng.choice(_BOUND).format(bound=bounds.max_value, leaf=bounds.max_leaf))
-    spare = [names[i] for i in range(len(nodes)) if i not in set(live)]
+    spare = dict.fromkeys(names[i] for i in range(len(nodes)) if i not in set(live))
     if spare:
-        parts.append(
-            rng.choice(_TRAP).format(
-                names=_listed([f"a further use of {name}" for name in dict.fromkeys(spare)])
-            )
-        )
+        further = [f"a further {name}" if name in used else name for name in spare]
+        parts.append(rng.choice(_TRAP).format(names=_listed(further)))
     else:
         parts.append(rng.choice(_NO_TRAP))
     parts.append(rng.choice(_CHECK).format(answer=plain(dag.values[dag.answer])))
     return " ".join(parts)
+
+
+def _sources(dag: Dag, index: int, names: list[str]) -> list[str]:
+    """What a node takes from others; and where, if the order of its arguments matters."""
+    node = dag.nodes[index]
+    ordered = len(node.args) > 1 and not node.concept.symmetric
+    return [
+        f"{_shown(dag.values[arg.node])} from {names[arg.node]}"
+        + (f" as its {_ORDINALS[slot]} argument" if ordered else "")
+        for slot, arg in enumerate(node.args)
+        if isinstance(arg, Ref)
+    ]
 
 
 def _shown(value: Value) -> str:

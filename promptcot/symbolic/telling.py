@@ -14,15 +14,23 @@ from promptcot.symbolic.ports import Value
 from promptcot.symbolic.skins.base import Form, Forms, Scene, Skin, call, pattern, plain, spaced, tight
 
 MAX_NESTING = 2
+_TRUTHS = ("true", "false")
+_ROW = re.compile(r"-?\d+( -?\d+)+")
 
 
 @dataclass(slots=True)
 class Telling:
-    """A statement, and how it speaks of each node: by the name used, or not at all where it is inlined."""
+    """A statement, and how it speaks of each node.
+
+    Attributes:
+        named: Forms of the nodes that have a name in it; what is inlined has none.
+        phrases: The phrase each node is told by, where it is told by one.
+    """
 
     statement: str
     scene: Scene
     named: dict[int, Forms] = field(default_factory=dict)
+    phrases: dict[int, str] = field(default_factory=dict)
 
 
 def tell(dag: Dag, skin: Skin, rng: random.Random) -> Telling:
@@ -39,6 +47,7 @@ class _Teller:
                 if isinstance(arg, Ref):
                     self.uses[arg.node] += 1
         self.told: set[int] = set()
+        self.phrases: dict[int, str] = {}
         self.spares: list[tuple[Forms, str]] = []
         self.scene = skin.scene(dag, rng)
 
@@ -58,7 +67,8 @@ class _Teller:
             [self.scene.opening] if self.scene.opening and (self.scene.always or len(ordered) > 1) else []
         )
         named = {index: self.scene.nodes[index] for index in sentences}
-        return Telling(self.skin.ends[2].join([*opening, *ordered, question]), self.scene, named)
+        statement = self.skin.ends[2].join([*opening, *ordered, question])
+        return Telling(statement, self.scene, named, self.phrases)
 
     def _direct_question(self) -> str | None:
         """Asks for the answer by its phrase, without naming it."""
@@ -117,7 +127,7 @@ class _Teller:
             choices = [p for p in choices if not tight(p) & wired] or ([] if nested else choices)
         if not choices:
             return None
-        phrase = choices[int(self.rng.random() * len(choices))]
+        phrase = self.phrases[index] = choices[int(self.rng.random() * len(choices))]
         slots: dict[str, str] = {}
         for name, arg in zip(node.concept.inputs, node.args, strict=True):
             last = phrase.endswith(f"{{{name}}}")
@@ -210,31 +220,62 @@ def solve(dag: Dag, telling: Telling | None, form: Form) -> list[str]:
         args = dag.arguments(index)
         value, steps = concept.work(*args)
         assert value == dag.values[index]
-        name = _label(telling, index)
         result = _literal(value, form)
+        steps = steps if form == "canonical" else [_prose(step) for step in steps]
+        label = _label(telling, index)
         if form == "prose" and "{" not in concept.symbol:
-            lines += _in_words(name, concept, args, [_prose(step) for step in steps], result)
-            continue
-        shown = _apply(concept, args, form)
-        start = f"{name} = {shown}" if name else shown
-        if steps:
-            steps = steps if form == "canonical" else [_prose(step) for step in steps]
-            lines += [start, *steps, f"{name or shown} = {result}"]
+            lines += _in_words(label, _told(dag, telling, index), steps, result)
         else:
-            lines.append(f"{start} = {result}")
+            lines += _in_signs(label, _apply(concept, args, form), steps, result)
     return lines
 
 
-def _in_words(
-    name: str, concept: SymbolicConcept, args: tuple[Value, ...], steps: list[str], result: str
-) -> list[str]:
-    """The lines of a step whose concept has no sign of its own, told by its phrase."""
-    phrase = next((p for p in concept.phrases if p.startswith("the ")), concept.phrases[0])
-    told = _fill(phrase, {port: plain(arg) for port, arg in zip(concept.inputs, args, strict=True)})
+def _in_signs(label: str, shown: str, steps: list[str], result: str) -> list[str]:
+    """The lines of a step whose concept is shown by its sign or as a function."""
+    start = f"{_sets(label)}{shown}"
     if not steps:
-        return [_upper(f"{name} is {told}, which is {result}." if name else f"{told} is {result}.")]
-    first = f"{name} is {told}." if name else f"Now for {told}."
-    return [_upper(first), *steps, f"{_upper(name)} = {result}" if name else f"This is {result}."]
+        return [f"{start} = {result}"]
+    return [start, *steps, f"{_sets(label) or f'{shown} = '}{result}"]
+
+
+def _in_words(label: str, told: str, steps: list[str], result: str) -> list[str]:
+    """The lines of a step whose concept has no sign of its own, told by its phrase."""
+    if not label:
+        if not steps:
+            joined = ": " if result in _TRUTHS else " is "  # "that one of R and H is true is false" stumbles
+            return [_upper(f"{told}{joined}{result}.")]
+        # The last step mostly ends with the result; what has no name needs no more.
+        return [_upper(f"{told}:"), *steps, *([] if _gives(steps[-1], result) else [f"This gives {result}."])]
+    start = f"{_sets(label)}{told}" if ":" in _sets(label) else f"{label} is {told}"
+    return [start + ".", *steps, f"{_sets(label)}{result}"] if steps else [f"{start}, which is {result}."]
+
+
+def _sets(label: str) -> str:
+    """What stands before a value: ``N = ``, or ``Red jar: `` for what a story tells of."""
+    if not label:
+        return ""
+    return f"{_upper(label)}: " if " " in label else f"{label} = "
+
+
+def _gives(step: str, result: str) -> bool:
+    return step.endswith(f" = {result}")
+
+
+def _told(dag: Dag, telling: Telling | None, index: int) -> str:
+    """The phrase by which a statement tells a node, with values put in.
+
+    Statements that are used keep their names, or their own phrases: "if true is true" is no English.
+    """
+    node = dag.nodes[index]
+    phrases = telling.phrases if telling else {}
+    slots = {}
+    for port, arg, value in zip(node.concept.inputs, node.args, dag.arguments(index), strict=True):
+        if isinstance(arg, Ref) and isinstance(value, bool):
+            forms = telling.named.get(arg.node) if telling else None
+            slots[port] = forms["name"] if forms else _told(dag, telling, arg.node)
+        else:
+            slots[port] = plain(value)
+    return _fill(phrases.get(index, node.concept.phrases[0]), slots)
 
 
 def _label(telling: Telling | None, index: int) -> str:
@@ -243,7 +284,9 @@ def _label(telling: Telling | None, index: int) -> str:
 
 
 def _prose(step: str) -> str:
-    """A step as people write it: negative numbers after a sign in brackets."""
+    """A step as people write it: negative numbers after a sign in brackets, commas between listed ones."""
+    if _ROW.fullmatch(step):
+        return step.replace(" ", ", ")
     return re.sub(r"(?<=[-+*/] )(-\d+)", r"(\1)", step).replace(" * ", " × ")
 
 
@@ -252,10 +295,8 @@ def _apply(concept: SymbolicConcept, args: tuple[Value, ...], form: Form) -> str
     if form == "canonical":
         texts = [spaced(arg) for arg in args]
         return _fill(pattern(concept), dict(zip(concept.inputs, texts, strict=True)))
-    texts = [plain(arg) for arg in args]
-    if "{" in concept.symbol:
-        texts = [f"({text})" if text.startswith("-") else text for text in texts]
-    return _fill(call(concept), dict(zip(concept.inputs, texts, strict=True))).replace(" * ", " × ")
+    shown = _fill(call(concept), dict(zip(concept.inputs, map(plain, args), strict=True)))
+    return _prose(shown) if "{" in concept.symbol else shown
 
 
 def _literal(value: Value, form: Form) -> str:

@@ -22,6 +22,7 @@ Modest = Annotated[int, Int(-300, 300)]
 def linear_value(m: Coefficient, x: Integer, b: Integer) -> Worked[Integer]:
     """What a linear function gives for an input."""
     yield f"{m} * {x} = {m * x}"
+    yield f"{m * x} + {b} = {m * x + b}"
     return m * x + b
 
 
@@ -64,6 +65,7 @@ def quadratic_value(x: Modest, b: Modest, c: Integer) -> Worked[Integer]:
     """What a quadratic function with leading coefficient 1 gives for an input."""
     yield f"{x} * {x} = {x * x}"
     yield f"{b} * {x} = {b * x}"
+    yield f"{x * x} + {b * x} + {c} = {x * x + b * x + c}"
     return x * x + b * x + c
 
 
@@ -84,6 +86,7 @@ def discriminant(a: Coefficient, b: Modest, c: Modest) -> Worked[Integer]:
     """The number that tells how many real roots a quadratic has."""
     yield f"{b} * {b} = {b * b}"
     yield f"4 * {a} * {c} = {4 * a * c}"
+    yield f"{b * b} - {4 * a * c} = {b * b - 4 * a * c}"
     return b * b - 4 * a * c
 
 
@@ -94,7 +97,8 @@ def _(a: int, b: int, c: int, value: int) -> bool:
 
 @concept(
     "algebra.difference-of-squares", "difference of squares",
-    ["the difference of the squares of {a} and {b}", "the square of {a} less the square of {b}",
+    ["the difference of the squares of {a} and {b}",
+     "the difference that remains when the square of {b} is taken from that of {a}",
      "the product of the sum and the difference of {a} and {b}",
      "the amount by which {a} squared exceeds {b} squared"],
     symbol="dsq", level=4, weight=1.8, prerequisites=("arithmetic.square",), compares=True,
@@ -103,6 +107,7 @@ def difference_of_squares(a: Modest, b: Modest) -> Worked[Integer]:
     """The first square minus the second, by the third binomial formula."""
     yield f"{a} + {b} = {a + b}"
     yield f"{a} - {b} = {a - b}"
+    yield f"{a + b} * {a - b} = {(a + b) * (a - b)}"
     return (a + b) * (a - b)
 
 
@@ -113,20 +118,21 @@ def _(a: int, b: int, value: int) -> bool:
 
 @concept(
     "algebra.root-sum", "Vieta's formulas",
-    ["the sum of the roots of the monic quadratic whose linear coefficient is {b} and whose constant "
-     "term is {c}, multiplied by their product",
-     "the product of both Vieta sums of the monic quadratic with linear coefficient {b} and constant "
-     "term {c}",
-     "the sum of the roots times the product of the roots when the monic quadratic has linear "
-     "coefficient {b} and constant term {c}",
-     "the sum of the two roots multiplied by their product for the monic quadratic with linear "
-     "coefficient {b} and constant term {c}"],
+    ["the product of the sum and the product of the roots of the monic quadratic with linear coefficient "
+     "{b} and constant term {c}",
+     "the result of multiplying the sum of the roots by their product for the monic quadratic whose "
+     "linear coefficient is {b} and whose constant term is {c}",
+     "the number obtained when the sum of both roots of the monic quadratic with linear coefficient {b} "
+     "and constant term {c} is multiplied by their product",
+     "the result of multiplying the sum and the product of the two roots when the monic quadratic has "
+     "linear coefficient {b} and constant term {c}"],
     symbol="vieta", level=7, weight=2.2, prerequisites=("algebra.quadratic-value",),
 )  # fmt: skip
 def root_sum(b: Modest, c: Modest) -> Worked[Integer]:
     """Sum of the roots times their product, read off the coefficients by Vieta."""
     yield f"sum = {-b}"
     yield f"product = {c}"
+    yield f"{-b} * {c} = {-b * c}"
     return -b * c
 
 
@@ -150,6 +156,7 @@ def system_sum(s: Annotated[int, Int(4)], d: Annotated[int, Int(2)]) -> Worked[I
     if (s + d) % 2 or d >= s:
         return None
     yield f"{s} + {d} = {s + d}"
+    yield f"{s + d} / 2 = {(s + d) // 2}"
     return (s + d) // 2
 
 
@@ -169,6 +176,7 @@ def _(s: int, d: int, value: int) -> bool:
 def composition(x: Integer, b: Integer, m: Coefficient) -> Worked[Integer]:
     """What two functions give one after the other."""
     yield f"{x} + {b} = {x + b}"
+    yield f"{x + b} * {m} = {(x + b) * m}"
     return (x + b) * m
 
 

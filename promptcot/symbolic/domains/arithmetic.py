@@ -68,7 +68,7 @@ def _(a: int, b: int, value: int) -> bool:
 
 @concept(
     "arithmetic.absolute-difference", "absolute difference",
-    ["the absolute difference between {a} and {b}", "the distance between {a} and {b} on the number line",
+    ["the absolute difference between {a} and {b}", "the distance on the number line between {a} and {b}",
      "how far {a} is from {b}", "the positive difference of {a} and {b}"],
     symbol="diff", level=2, weight=1.1, symmetric=True, joins=True, prerequisites=("arithmetic.subtract",),
 )  # fmt: skip
@@ -117,12 +117,15 @@ def _(a: int, b: int, value: int) -> bool:
 @concept(
     "arithmetic.quotient", "whole-number quotient",
     ["the whole-number quotient of {a} and {b}", "the number of times {b} fits fully into {a}",
-     "{a} divided by {b} without the remainder", "the integer part of {a} divided by {b}"],
+     "{a} divided by {b} without the remainder", "the integer part of the quotient of {a} and {b}"],
     symbol="div", level=3, weight=1.3, prerequisites=("arithmetic.multiply", "arithmetic.subtract"),
 )  # fmt: skip
-def quotient(a: Positive, b: Small) -> Whole | None:
+def quotient(a: Positive, b: Small) -> Worked[Whole]:
     """How often the second number fits fully into the first."""
-    return a // b if a >= b else None
+    if a < b:
+        return None
+    yield f"{a} = {a // b} * {b} + {a % b}"
+    return a // b
 
 
 @quotient.check
@@ -168,7 +171,7 @@ def _(a: int, n: int, value: int) -> bool:
 @concept(
     "arithmetic.floor-root", "integer square root",
     ["the integer part of the square root of {a}", "the largest integer whose square does not exceed {a}",
-     "the square root of {a} rounded down", "the integer square root of {a}"],
+     "the whole-number part of the square root of {a}", "the integer square root of {a}"],
     symbol="isqrt", level=4, weight=1.5, prerequisites=("arithmetic.square",),
 )  # fmt: skip
 def floor_root(a: Annotated[int, Int(5, 10**6)]) -> Worked[Positive]:
@@ -196,6 +199,7 @@ def average(a: Integer, b: Integer) -> Worked[Integer]:
     if (a + b) % 2:
         return None
     yield f"{a} + {b} = {a + b}"
+    yield f"{a + b} / 2 = {(a + b) // 2}"
     return (a + b) // 2
 
 
@@ -222,13 +226,17 @@ def _(a: int, value: int) -> bool:
 
 @concept(
     "arithmetic.ceiling-quotient", "rounding a quotient up",
-    ["the quotient of {a} and {b} rounded up", "the least number of groups of at most {b} that hold {a}",
-     "{a} divided by {b} and rounded up", "the smallest integer not below {a} divided by {b}"],
+    ["the rounded-up quotient of {a} and {b}", "the least number of groups of at most {b} that hold {a}",
+     "{a} divided by {b} and rounded up", "the smallest integer not below the quotient of {a} and {b}"],
     symbol="ceildiv", level=4, weight=1.4, prerequisites=("arithmetic.quotient",),
 )  # fmt: skip
-def ceiling_quotient(a: Positive, b: Small) -> Positive | None:
+def ceiling_quotient(a: Positive, b: Small) -> Worked[Positive]:
     """The quotient, and one more where something remains; an exact quotient is refused."""
-    return None if a % b == 0 or a < b else a // b + 1
+    if a % b == 0 or a < b:
+        return None
+    yield f"{a} = {a // b} * {b} + {a % b}"
+    yield f"{a // b} + 1 = {a // b + 1}"
+    return a // b + 1
 
 
 @ceiling_quotient.check

@@ -126,6 +126,7 @@ def _(n: int, value: int) -> bool:
 def handshakes(n: Annotated[int, Int(3, 200)]) -> Worked[Positive]:
     """How many pairs a number of people form."""
     yield f"{n} * {n - 1} = {n * (n - 1)}"
+    yield f"{n * (n - 1)} / 2 = {n * (n - 1) // 2}"
     return n * (n - 1) // 2
 
 
@@ -194,6 +195,7 @@ def _(n: int, k: int, value: int) -> bool:
 def pigeonhole(k: Chosen, n: Annotated[int, Int(2, 999)]) -> Worked[Positive]:
     """How many things must be drawn until so many of one kind are certain."""
     yield f"{k - 1} * {n} = {(k - 1) * n}"
+    yield f"{(k - 1) * n} + 1 = {(k - 1) * n + 1}"
     return (k - 1) * n + 1
 
 

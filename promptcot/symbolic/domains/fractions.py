@@ -42,7 +42,7 @@ def _cross(p: Fraction, q: Fraction) -> tuple[int, int]:
 @concept(
     "fractions.add", "adding fractions",
     ["the sum of the fractions {p} and {q}", "the fraction obtained by adding {p} and {q}",
-     "the fraction {p} increased by {q}", "the total of the fractions {p} and {q}"],
+     "the fraction that exceeds {p} by {q}", "the total of the fractions {p} and {q}"],
     symbol="fadd", level=5, weight=1.8, symmetric=True, prerequisites=("fractions.simplify",),
 )  # fmt: skip
 def add(p: Fractional, q: Fractional) -> Worked[Fractional]:
@@ -53,6 +53,8 @@ def add(p: Fractional, q: Fractional) -> Worked[Fractional]:
     left, right = _cross(p, q)
     below = p.denominator * q.denominator
     yield f"{left}/{below} + {right}/{below} = {left + right}/{below}"
+    if value.denominator != below:
+        yield f"{left + right}/{below} = {value}"
     return value
 
 
@@ -64,7 +66,8 @@ def _(p: Fraction, q: Fraction, value: Fraction) -> bool:
 @concept(
     "fractions.multiply", "multiplying fractions",
     ["the product of the fractions {p} and {q}", "the fraction obtained by multiplying {p} by {q}",
-     "the fraction {p} times {q}", "the result of multiplying the fractions {p} and {q}"],
+     "the fraction that {p} becomes when it is multiplied by {q}",
+     "the result of multiplying the fractions {p} and {q}"],
     symbol="fmul", level=5, weight=1.7, symmetric=True, prerequisites=("fractions.simplify",),
 )  # fmt: skip
 def multiply(p: Fractional, q: Fractional) -> Worked[Fractional]:
@@ -72,7 +75,11 @@ def multiply(p: Fractional, q: Fractional) -> Worked[Fractional]:
     value = p * q
     if value.denominator == 1:
         return None
-    yield f"{p.numerator * q.numerator}/{p.denominator * q.denominator} = {value}"
+    above, below = p.numerator * q.numerator, p.denominator * q.denominator
+    yield f"{p.numerator} * {q.numerator} = {above}"
+    yield f"{p.denominator} * {q.denominator} = {below}"
+    if value.denominator != below:
+        yield f"{above}/{below} = {value}"
     return value
 
 
@@ -84,7 +91,7 @@ def _(p: Fraction, q: Fraction, value: Fraction) -> bool:
 @concept(
     "fractions.reciprocal", "reciprocal",
     ["the reciprocal of {p}", "the multiplicative inverse of {p}", "one divided by the fraction {p}",
-     "the fraction {p} turned upside down"],
+     "the upside-down form of the fraction {p}"],
     symbol="recip", level=4, weight=1.3, prerequisites=("fractions.simplify",),
 )  # fmt: skip
 def reciprocal(p: Fractional) -> Fractional | None:
@@ -131,9 +138,9 @@ def _(p: Fraction, value: int) -> bool:
 
 @concept(
     "fractions.part-of", "fraction of a number",
-    ["the fraction {p} of the whole {n}", "the part of {n} given by the fraction {p}",
-     "the share of {n} that the fraction {p} stands for", "the fraction {p} applied to the number {n}",
-     "the part that {p} makes of {n}"],
+    ["the result of multiplying {n} by the fraction {p}", "the number that is {p} times as large as {n}",
+     "the number obtained by multiplying {n} by the fraction {p}",
+     "the result of taking the fraction {p} of {n}"],
     symbol="part", level=5, weight=1.5, prerequisites=("fractions.multiply",),
 )  # fmt: skip
 def part_of(p: Fractional, n: Annotated[int, Int(2, 10**6)]) -> Worked[Annotated[int, Int()]]:
@@ -142,6 +149,7 @@ def part_of(p: Fractional, n: Annotated[int, Int(2, 10**6)]) -> Worked[Annotated
         return None
     share = n // p.denominator
     yield f"{n} / {p.denominator} = {share}"
+    yield f"{share} * {p.numerator} = {share * p.numerator}"
     return share * p.numerator
 
 

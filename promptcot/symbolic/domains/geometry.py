@@ -42,6 +42,7 @@ def _(a: int, b: int, value: int) -> bool:
 def perimeter(a: Length, b: Length) -> Worked[Positive]:
     """The length of the boundary of a rectangle."""
     yield f"{a} + {b} = {a + b}"
+    yield f"2 * {a + b} = {2 * (a + b)}"
     return 2 * (a + b)
 
 
@@ -63,6 +64,7 @@ def triangle_area(b: Length, h: Length) -> Worked[Positive]:
     if b * h % 2:
         return None
     yield f"{b} * {h} = {b * h}"
+    yield f"{b * h} / 2 = {b * h // 2}"
     return b * h // 2
 
 
@@ -82,6 +84,7 @@ def _(b: int, h: int, value: int) -> bool:
 def box_volume(a: Edge, b: Edge, c: Edge) -> Worked[Positive]:
     """Length times width times height."""
     yield f"{a} * {b} = {a * b}"
+    yield f"{a * b} * {c} = {a * b * c}"
     return a * b * c
 
 
@@ -100,8 +103,10 @@ def _(a: int, b: int, c: int, value: int) -> bool:
 )  # fmt: skip
 def box_surface(a: Edge, b: Edge, c: Edge) -> Worked[Positive]:
     """The area of the six faces of a box."""
-    yield f"{a} * {b} + {b} * {c} + {a} * {c} = {a * b + b * c + a * c}"
-    return 2 * (a * b + b * c + a * c)
+    half = a * b + b * c + a * c
+    yield f"{a} * {b} + {b} * {c} + {a} * {c} = {half}"
+    yield f"2 * {half} = {2 * half}"
+    return 2 * half
 
 
 @box_surface.check
@@ -122,6 +127,7 @@ def hypotenuse_square(a: Edge, b: Edge) -> Worked[Positive]:
     """Sum of the squares of the legs of a right triangle."""
     yield f"{a} * {a} = {a * a}"
     yield f"{b} * {b} = {b * b}"
+    yield f"{a * a} + {b * b} = {a * a + b * b}"
     return a * a + b * b
 
 
@@ -143,6 +149,7 @@ def third_angle(a: Annotated[int, Int(2, 150)], b: Annotated[int, Int(2, 150)]) 
     if a + b > 178:
         return None
     yield f"{a} + {b} = {a + b}"
+    yield f"180 - {a + b} = {180 - a - b}"
     return 180 - a - b
 
 
@@ -162,6 +169,7 @@ def _(a: int, b: int, value: int) -> bool:
 def diagonals(n: Annotated[int, Int(4, 150)]) -> Worked[Positive]:
     """How many segments join two corners of a polygon without being a side."""
     yield f"{n} * {n - 3} = {n * (n - 3)}"
+    yield f"{n * (n - 3)} / 2 = {n * (n - 3) // 2}"
     return n * (n - 3) // 2
 
 
@@ -181,6 +189,7 @@ def _(n: int, value: int) -> bool:
 def angle_sum(n: Annotated[int, Int(4, 60)]) -> Worked[Positive]:
     """Interior angles of a polygon: 180 degrees for each triangle it splits into."""
     yield f"{n} - 2 = {n - 2}"
+    yield f"{n - 2} * 180 = {(n - 2) * 180}"
     return (n - 2) * 180
 
 

@@ -36,8 +36,8 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 
 @concept(
     "lists.sort", "sorting",
-    ["the list of the numbers in {xs} sorted from smallest to largest", "{xs} in increasing order",
-     "the list made of the numbers of {xs} from smallest to largest", "the sorted form of {xs}"],
+    ["the list obtained by sorting {xs} from smallest to largest", "{xs} in increasing order",
+     "the list that {xs} becomes when it is sorted from smallest to largest", "the sorted form of {xs}"],
     symbol="sort", level=2, weight=1.3,
 )  # fmt: skip
 def sort(xs: Numbers) -> Numbers:
@@ -105,7 +105,7 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 
 @concept(
     "lists.reverse", "reversing a list",
-    ["the list of the numbers in {xs} in reverse order", "{xs} read from back to front",
+    ["the reversed list of the numbers in {xs}", "{xs} read from back to front",
      "the reversal of {xs}", "the list obtained by turning {xs} around"],
     symbol="reverse", level=1, weight=1.1,
 )  # fmt: skip
@@ -193,7 +193,7 @@ def _(xs: tuple[int, ...], k: int, value: int) -> bool:
 @concept(
     "lists.keep-above", "keeping what is above a bound",
     ["the list of those numbers in {xs} that are greater than {k}",
-     "the list left of {xs} when only entries above {k} stay",
+     "the list that is left of {xs} when only entries above {k} stay",
      "{xs} without the numbers that are at most {k}", "the list of those entries of {xs} that exceed {k}"],
     symbol="keepabove", level=3, weight=1.4, compares=True, prerequisites=("lists.count-above",),
 )  # fmt: skip
@@ -215,8 +215,8 @@ def _(xs: tuple[int, ...], k: int, value: tuple[int, ...]) -> bool:
 @concept(
     "lists.shift", "adding to every number",
     ["the list obtained by adding {k} to every number in {xs}", "{xs} with every entry increased by {k}",
-     "the list of the numbers in {xs}, each increased by {k}",
-     "the list of the numbers in {xs} with {k} added to each"],
+     "the list that {xs} becomes when every entry is increased by {k}",
+     "the list that {xs} becomes when {k} is added to each number"],
     symbol="addeach", level=2, weight=1.3, prerequisites=("arithmetic.add",),
 )  # fmt: skip
 def shift(k: Annotated[int, Int(2, 9999)], xs: Numbers) -> Numbers:
@@ -232,8 +232,9 @@ def _(k: int, xs: tuple[int, ...], value: tuple[int, ...]) -> bool:
 @concept(
     "lists.scale", "multiplying every number",
     ["the list obtained by multiplying every number in {xs} by {k}",
-     "{xs} with every entry multiplied by {k}", "the list of the numbers in {xs}, each multiplied by {k}",
-     "the list of the numbers in {xs}, each taken {k} times"],
+     "{xs} with every entry multiplied by {k}",
+     "the list that {xs} becomes when every entry is multiplied by {k}",
+     "the list that holds {k} times every number in {xs}"],
     symbol="muleach", level=3, weight=1.4, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip
 def scale(xs: Numbers, k: Factor) -> Numbers:
@@ -249,7 +250,7 @@ def _(xs: tuple[int, ...], k: int, value: tuple[int, ...]) -> bool:
 @concept(
     "lists.append", "appending to a list",
     ["the list that {xs} becomes when {k} is put at its end",
-     "the list of the numbers in {xs} followed by {k}", "{xs} with {k} appended",
+     "the list that begins with the numbers of {xs} and ends with {k}", "{xs} with {k} appended",
      "the list made of the numbers of {xs} and then {k}"],
     symbol="append", level=1, weight=1.1,
 )  # fmt: skip
@@ -285,7 +286,7 @@ def _(xs: tuple[int, ...], value: int) -> bool:
 
 @concept(
     "lists.dot-multiples", "weighted sum by place",
-    ["the sum of the numbers in {xs}, each multiplied by its place",
+    ["the sum of the products of each number in {xs} and its place",
      "the total over {xs} in which each number counts as often as its place says",
      "the place-weighted sum of {xs}", "the sum of place times number over {xs}"],
     symbol="placesum", level=4, weight=1.8, prerequisites=("lists.total", "arithmetic.multiply"),
@@ -307,7 +308,7 @@ def _(xs: tuple[int, ...], value: int) -> bool:
     ["the list of the first {k} positive multiples of {a}",
      "the list that holds the first {k} positive multiples of {a}",
      "the list that starts with {a} and holds its first {k} multiples",
-     "the list of {k} numbers of which the first is {a} and each next one is larger by the first"],
+     "the list of the products of {a} and each whole number from 1 to {k}"],
     symbol="multiples", level=2, weight=1.2, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip
 def multiples(k: Annotated[int, Int(3, 7, fixed=True)], a: Annotated[int, Int(2, 999)]) -> Numbers:

@@ -32,7 +32,7 @@ def _is_prime(n: int) -> bool:
 
 
 def _product(n: int, factors: list[int]) -> str:
-    return f"{n} = {' * '.join(map(str, factors))}"
+    return f"{n} = {' * '.join(map(str, factors))}" if len(factors) > 1 else f"{n} is prime"
 
 
 @concept(
@@ -41,9 +41,12 @@ def _product(n: int, factors: list[int]) -> str:
      "the residue of {a} modulo {b}", "{a} modulo {b}"],
     symbol="mod", level=3, weight=1.3, prerequisites=("arithmetic.quotient",), aliases=("modulo",),
 )  # fmt: skip
-def remainder(a: Positive, b: Small) -> Whole | None:
+def remainder(a: Positive, b: Small) -> Worked[Whole]:
     """What is left of the first number after taking out the second one as often as it fits."""
-    return a % b if a > b else None
+    if a <= b:
+        return None
+    yield f"{a} = {a // b} * {b} + {a % b}"
+    return a % b
 
 
 @remainder.check
@@ -82,7 +85,9 @@ def _(a: int, b: int, value: int) -> bool:
 def lcm(a: Multiplied, b: Multiplied) -> Worked[Positive]:
     """Smallest positive number that both numbers divide."""
     divisor = math.gcd(a, b)
-    yield f"{a} / {divisor} = {a // divisor}"
+    yield f"gcd = {divisor}"
+    if divisor > 1:
+        yield f"{a} / {divisor} = {a // divisor}"
     yield f"{a // divisor} * {b} = {a // divisor * b}"
     return a // divisor * b
 
@@ -146,9 +151,10 @@ def divisor_count(n: Factorable) -> Worked[Positive]:
     """How many positive integers divide a number, by its prime factorisation."""
     factors = list(_prime_factors(n))
     yield _product(n, factors)
-    count = 1
-    for prime in sorted(set(factors)):
-        count *= factors.count(prime) + 1
+    exponents = [factors.count(prime) for prime in sorted(set(factors))]
+    count = math.prod(exponent + 1 for exponent in exponents)
+    terms = [f"{exponent} + 1" for exponent in exponents]
+    yield f"{' * '.join(f'({term})' for term in terms) if len(terms) > 1 else terms[0]} = {count}"
     return count
 
 
@@ -251,13 +257,15 @@ def _(n: int, value: int) -> bool:
     "number-theory.power-remainder", "modular power",
     ["the remainder when {a} raised to the power {n} is divided by {m}",
      "what remains when the power of {a} with exponent {n} is divided by {m}",
-     "the residue modulo {m} of {a} raised to the power {n}",
+     "the residue modulo {m} of the power with base {a} and exponent {n}",
      "the remainder upon division by {m} of the power with base {a} and exponent {n}"],
     symbol="powmod", level=6, weight=2.2, prerequisites=("number-theory.remainder", "arithmetic.power"),
 )  # fmt: skip
 def power_remainder(a: Positive, n: Few, m: Modulus) -> Worked[Whole]:
     """The remainder of a power, reduced after every multiplication."""
     base = a % m
+    if a != base:
+        yield f"{a} mod {m} = {base}"
     value = base
     for _ in range(n - 1):
         yield f"{value} * {base} mod {m} = {value * base % m}"

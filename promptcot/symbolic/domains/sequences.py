@@ -27,6 +27,7 @@ Start = Annotated[int, Int(-999, 9999)]
 def arithmetic_term(n: Index, a: Start, d: Small) -> Worked[Integer]:
     """A term of a sequence that grows by a constant step, the first one having index 1."""
     yield f"{n - 1} * {d} = {(n - 1) * d}"
+    yield f"{a} + {(n - 1) * d} = {a + (n - 1) * d}"
     return a + (n - 1) * d
 
 
@@ -52,6 +53,7 @@ def arithmetic_sum(n: Index, a: Annotated[int, Int(1, 999)], d: Small) -> Worked
     last = a + (n - 1) * d
     yield f"{a} + {n - 1} * {d} = {last}"
     yield f"{a} + {last} = {a + last}"
+    yield f"{n} * {a + last} / 2 = {n * (a + last) // 2}"
     return n * (a + last) // 2
 
 
@@ -93,6 +95,7 @@ def _(n: int, a: int, q: int, value: int) -> bool:
 def triangular(n: Annotated[int, Int(3, 400)]) -> Worked[Positive]:
     """Sum of the integers from 1 to a number."""
     yield f"{n} * {n + 1} = {n * (n + 1)}"
+    yield f"{n * (n + 1)} / 2 = {n * (n + 1) // 2}"
     return n * (n + 1) // 2
 
 
@@ -207,6 +210,7 @@ def next_term(xs: Annotated[tuple[int, ...], Ints(shortest=3, longest=3)]) -> Wo
     step = second + (second - first)
     yield f"{second} - {first} = {second - first}"
     yield f"{second} + {second - first} = {step}"
+    yield f"{xs[2]} + {step} = {xs[2] + step}"
     return xs[2] + step
 
 

@@ -20,8 +20,9 @@ Minutes = Annotated[int, Int(2, 59)]
      "the length in kilometres of a trip that takes {t} hours at {v} kilometres per hour"],
     symbol="trip", level=3, weight=1.5, prerequisites=("arithmetic.multiply",),
 )  # fmt: skip
-def distance(v: Count, t: Annotated[int, Int(2, 48)]) -> Positive:
+def distance(v: Count, t: Annotated[int, Int(2, 48)]) -> Worked[Positive]:
     """Speed times time."""
+    yield f"{v} * {t} = {v * t}"
     return v * t
 
 
@@ -35,7 +36,7 @@ def _(v: int, t: int, value: int) -> bool:
     ["the total price in euros of {n} tickets at {p} euros each with a single fee of {f} euros",
      "the amount in euros to pay when the number of tickets is {n}, the price of each in euros is {p} "
      "and the fee in euros is {f}",
-     "the cost in euros of {n} tickets that cost {p} euros each, plus a booking fee of {f} euros",
+     "the total cost in euros when {n} tickets cost {p} euros each and the booking fee is {f} euros",
      "what has to be paid in euros if the number of tickets is {n}, each costs {p} and the fee for the "
      "order is {f}"],
     symbol="price", level=3, weight=1.7, prerequisites=("arithmetic.multiply", "arithmetic.add"),
@@ -43,6 +44,7 @@ def _(v: int, t: int, value: int) -> bool:
 def price(n: Annotated[int, Int(2, 200)], p: Count, f: Count) -> Worked[Positive]:
     """A number of equal prices and one fee."""
     yield f"{n} * {p} = {n * p}"
+    yield f"{n * p} + {f} = {n * p + f}"
     return n * p + f
 
 
@@ -67,6 +69,7 @@ def left_over(
     if k * m > n:
         return None
     yield f"{k} * {m} = {k * m}"
+    yield f"{n} - {k * m} = {n - k * m}"
     return n - k * m
 
 
@@ -88,6 +91,7 @@ def _(n: int, k: int, m: int, value: int) -> bool:
 def minutes(h: Annotated[int, Int(2, 48)], m: Minutes) -> Worked[Positive]:
     """A time of hours and minutes in minutes."""
     yield f"{h} * 60 = {h * 60}"
+    yield f"{h * 60} + {m} = {h * 60 + m}"
     return h * 60 + m
 
 
@@ -109,6 +113,8 @@ def boxes(n: Count, k: Annotated[int, Int(2, 60)]) -> Worked[Positive]:
     if n <= k:
         return None
     yield f"{n} = {n // k} * {k} + {n % k}"
+    if n % k:
+        yield f"{n // k} + 1 = {n // k + 1}"
     return n // k + (1 if n % k else 0)
 
 
@@ -122,8 +128,8 @@ def _(n: int, k: int, value: int) -> bool:
     ["the age in {y} years of someone who is {t} times as old as a child aged {c}",
      "the age after {y} years of a person now {t} times as old as a child aged {c}",
      "how old someone will be when {y} years have passed who is now {t} times as old as a child aged {c}",
-     "the future age of someone whose age now is the product of {t} and a child's age of {c}, the years "
-     "to pass being {y}"],
+     "the future age of someone whose age now is the product of {t} and the age of a child, where the age "
+     "of the child is {c} and the count of years to pass is {y}"],
     symbol="age", level=4, weight=1.7, prerequisites=("arithmetic.multiply", "arithmetic.add"),
 )  # fmt: skip
 def age(
@@ -131,6 +137,7 @@ def age(
 ) -> Worked[Positive]:
     """A multiple of an age, some years on."""
     yield f"{t} * {c} = {t * c}"
+    yield f"{t * c} + {y} = {t * c + y}"
     return t * c + y
 
 
@@ -154,6 +161,7 @@ def work(
 ) -> Worked[Positive]:
     """Machines times hours times rate."""
     yield f"{m} * {h} = {m * h}"
+    yield f"{m * h} * {r} = {m * h * r}"
     return m * h * r
 
 
@@ -173,6 +181,7 @@ def _(m: int, h: int, r: int, value: int) -> bool:
 def temperature(s: Integer, u: Positive, d: Positive) -> Worked[Integer]:
     """A number that is first raised and then lowered."""
     yield f"{s} + {u} = {s + u}"
+    yield f"{s + u} - {d} = {s + u - d}"
     return s + u - d
 
 

@@ -125,7 +125,7 @@ def _store(ahead: Sequence[str], start: int) -> tuple[int, str] | None:
 STORY = Skin(
     name="story",
     frames=(
-        *frames("define", "{name} is {term}", "{number} equals {term}", "{number} is equal to {term}",
+        *frames("define", "{number} is {term}", "{number} equals {term}", "{number} is equal to {term}",
                 "{owner} card shows {term}", "{person} holds a card that shows {term}",
                 "on a card, {person} has written {term}", "{holder} holds {given} {things}",
                 "there are {given} {things} in {holder}"),

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Sequence
 
+from promptcot.symbolic.concept import SymbolicConcept
 from promptcot.symbolic.dag import Dag
 from promptcot.symbolic.grammar import Slot
 from promptcot.symbolic.ports import Value
@@ -13,6 +14,7 @@ from promptcot.symbolic.skins.base import Forms, Scene, Skin, frames, legend, pl
 
 _TOKEN = re.compile(r'"[a-z]*"|-?\d+(?:/\d+)?|[A-Za-z]+(?:\'s)?\d*|\n|[^\sA-Za-z0-9]')
 _NAME = re.compile(r"[a-z]\d+")
+_PORT_SET = re.compile(r"\b(\w+) = \{\1\}")
 _STEMS = "xyzuvwkmnt"
 
 
@@ -26,6 +28,11 @@ def _read(slot: Slot, tokens: Sequence[str], start: int) -> tuple[int, str] | No
     return (start + 1, token) if slot is Slot.NAME and _NAME.fullmatch(token) else None
 
 
+def _clear(concept: SymbolicConcept) -> list[str]:
+    """The phrases that stay clear with ports for values: "the value at x = x" says nothing."""
+    return [p for p in concept.phrases if not _PORT_SET.search(p)] or list(concept.phrases)
+
+
 def _scene(dag: Dag, rng: random.Random) -> Scene:
     stem = rng.choice(_STEMS)
     count = len(dag.nodes)
@@ -35,9 +42,9 @@ def _scene(dag: Dag, rng: random.Random) -> Scene:
         return {"name": left.pop(0)} if left else None
 
     functions = {node.concept.id: node.concept for node in dag.nodes if "{" not in node.concept.symbol}
-    lines = [f"{legend(concept, rng.choice(concept.phrases))}." for _, concept in sorted(functions.items())]
+    lines = [f"{legend(concept, rng.choice(_clear(concept)))}." for _, concept in sorted(functions.items())]
     if lines:
-        lines = ["In this program", *lines]
+        lines = ["In this program:", *lines]
     question = rng.choice(("What does this program print?", "Which value does this program print?"))
     names = tuple({"name": f"{stem}{number}"} for number in range(1, count + 1))
     return Scene(names, spare, opening="\n".join([question, *lines, ""]), always=True)
@@ -49,7 +56,7 @@ TRACE = Skin(
         *frames("define", "{name} = {term}"),
         *frames("ask", "print({term})"),
         *frames("scene", "what does this program print", "which value does this program print",
-                "in this program"),
+                "in this program:"),
     ),
     tokenise=_tokens,
     reader=_read,
