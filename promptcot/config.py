@@ -14,7 +14,8 @@ fingerprint by which a run folder knows its config.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -29,9 +30,9 @@ M = TypeVar("M", bound="Settings")
 
 
 class Settings(BaseModel):
-    """Base of every settings model: frozen, and strict about unknown keys."""
+    """Base of every settings model: frozen, and strict about unknown keys and numbers that are none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Named(BaseModel):
@@ -81,20 +82,22 @@ class Sampling(Settings):
     """
 
     sizes: dict[int, float] = Field(default_factory=lambda: {1: 3.0, 2: 3.0, 3: 2.0, 4: 1.0})
-    temperature: float = Field(1.0, gt=0)
-    coverage: float = Field(1.0, ge=0)
+    temperature: float = Field(1.0, ge=1e-6, le=1e6)
+    coverage: float = Field(1.0, ge=0, le=100)
     domains: tuple[str, ...] = ()
     levels: tuple[int, int] = (1, 10)
 
     @model_validator(mode="after")
-    def _sizes_make_sense(self) -> Sampling:
+    def _sizes_and_levels(self) -> Sampling:
         if (
             not self.sizes
             or min(self.sizes) < 1
             or min(self.sizes.values()) < 0
-            or not sum(self.sizes.values())
+            or not 0 < sum(self.sizes.values()) < 1e9
         ):
             raise ValueError("sizes must map a number of concepts (1 or more) to a weight, not all 0")
+        if self.levels[0] > self.levels[1]:
+            raise ValueError("levels must rise")
         return self
 
 
@@ -118,6 +121,12 @@ class Phase(Settings):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     band: tuple[float, float] = (0.0, 1.0)
+
+    @model_validator(mode="after")
+    def _band_rises(self) -> Phase:
+        if not self.band[0] < self.band[1]:
+            raise ValueError("band must be two numbers that rise")
+        return self
 
 
 class Curriculum(Settings):
@@ -189,8 +198,8 @@ class Config(Settings):
         return name, self.backends.get(name, Backend(kind="symbolic"))
 
     def fingerprint(self) -> str:
-        """Hash of every setting: two configs with one fingerprint make the same run."""
-        return fingerprint(self.model_dump_json())
+        """Hash of every setting, in whatever order they came: configs with one fingerprint make one run."""
+        return fingerprint(*(f"{key}: {value}" for key, value in _settings(self).items()))
 
 
 class Execution(Settings):
@@ -221,11 +230,12 @@ def dump(config: Config) -> str:
 
 
 def differences(ours: Config, theirs: Config) -> list[str]:
-    """What differs, one ``key: a != b`` each."""
-    left, right = _flat(ours.model_dump(mode="json")), _flat(theirs.model_dump(mode="json"))
-    keys = sorted(left.keys() | right.keys())
+    """What differs, one ``key: a != b`` each; nothing where the fingerprints are equal."""
+    left, right = _settings(ours), _settings(theirs)
     return [
-        f"{key}: {left.get(key)!r} != {right.get(key)!r}" for key in keys if left.get(key) != right.get(key)
+        f"{key}: {left.get(key)} != {right.get(key)}"
+        for key in sorted(left.keys() | right.keys())
+        if left.get(key) != right.get(key)
     ]
 
 
@@ -301,7 +311,7 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
         return unknown("key", str(key), _keys_at(model, parents)) + (
             f" (in {'.'.join(map(str, parents))})" if parents else ""
         )
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
     return f"{place}: {message}" if place else message
 
 
@@ -320,10 +330,23 @@ def _keys_at(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
     return list(current.model_fields)
 
 
-def _flat(data: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(data, dict):
-        return {prefix: data}
-    flat: dict[str, Any] = {}
-    for key, value in data.items():
-        flat.update(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
-    return flat
+def _settings(config: Config) -> dict[str, str]:
+    """Every setting by its dotted key, sorted, as JSON in which equal values look equal."""
+    return dict(sorted(_flat(config.model_dump(mode="json"), "")))
+
+
+def _flat(data: Any, prefix: str) -> Iterator[tuple[str, str]]:
+    if isinstance(data, dict) and data:
+        for key, value in data.items():
+            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, json.dumps(_plain(data), sort_keys=True, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """The value with whole numbers as integers: 1 and 1.0 are one setting."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value

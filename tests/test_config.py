@@ -103,6 +103,17 @@ def test_overrides_are_applied_in_order(overrides: list[str], path: str, value: 
         (["sampling.sizes={2: 0}"], "not all 0"),
         (["sampling.sizes={2: -1}"], "sizes must map"),
         (["sampling.temperature=0"], "sampling.temperature"),
+        (["sampling.temperature=.inf"], "sampling.temperature"),
+        (["sampling.temperature=.nan"], "sampling.temperature"),
+        (["sampling.coverage=1.0e+308"], "sampling.coverage"),
+        (["sampling.sizes={1: .nan}"], "sampling.sizes.1: Input should be a finite number"),
+        (["sampling.sizes={1: .inf}"], "sampling.sizes.1: Input should be a finite number"),
+        (["sampling.sizes={1: 1.0e+308, 2: 1.0e+308}"], "sizes must map"),
+        (["filters.0.rule=judge"], "filters: Input should be a list"),
+        (["sampling.levels=[9, 2]"], "sampling: levels must rise"),
+        (["curriculum.tiers=[.nan]"], "curriculum.tiers.0"),
+        (["curriculum.phases=[{name: a, band: [.nan, 1]}]"], "curriculum.phases.0.band.0"),
+        (["curriculum.phases=[{name: a, band: [0.9, 0.1]}]"], "band must be two numbers that rise"),
         (["curriculum.tiers=[0.5, 0.2]"], "tiers must rise"),
         (["curriculum.phases=[]"], "phases need distinct names"),
         (["curriculum.phases=[{name: a}, {name: a}]"], "phases need distinct names"),
@@ -204,7 +215,20 @@ def test_differences_name_their_keys() -> None:
     one = load(None, ["target.seed=1", "backends.b.kind=openai"])
     two = load(None, ["target.seed=2"])
     assert "target.seed: 1 != 2" in differences(one, two)
-    assert "backends.b.kind: 'openai' != None" in differences(one, two)
+    assert 'backends.b.kind: "openai" != None' in differences(one, two)
+
+
+def test_the_order_in_which_settings_are_given_makes_no_other_config() -> None:
+    sizes = ["sampling.sizes={1: 1, 2: 2}", "sampling.sizes={2: 2.0, 1: 1.0}"]
+    backends = ["backends.b={kind: openai, extra_body: {top_k: 5, n: 1}}", "backends.a={kind: symbolic}"]
+    extra = "backends.b={extra_body: {n: 1.0, top_k: 5}, kind: openai}"
+    one = load(None, [sizes[0], *backends, "roles={author: a, judge: b}"])
+    two = load(None, ["roles={judge: b, author: a}", backends[1], extra, sizes[1]])
+    assert differences(one, two) == []
+    assert one.fingerprint() == two.fingerprint()
+    other = load(None, [sizes[0], *backends, "roles={author: a, judge: b}", "backends.b.extra_body={}"])
+    assert differences(one, other)
+    assert one.fingerprint() != other.fingerprint()
 
 
 def test_settings_are_frozen_and_execution_stays_outside_the_fingerprint() -> None:
