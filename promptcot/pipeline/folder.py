@@ -71,16 +71,15 @@ def adopt(folder: Path, config: Config) -> None:
         write_atomic(path, configs.dump(config).encode())
         return
     kept = configs.load(path)
-    same = kept.fingerprint() == config.fingerprint()  # a tuple in one is a list in the other
-    if not same and is_untouched(folder):
+    differences = configs.differences(kept, config)
+    if differences and is_untouched(folder):
         write_atomic(path, configs.dump(config).encode())
-    elif not same:
-        differences = "; ".join(configs.differences(kept, config))
+    elif differences:
         raise ConfigError(
-            f"{folder}: made with another config: {differences}",
+            f"{folder}: made with another config: {'; '.join(differences)}",
             remedy="name a new folder, or leave the config as it is to resume",
         )
-    if (folder / manifest.NAME).exists() and not (folder / ledger.NAME).exists():
+    if (folder / manifest.NAME).exists() and not ledger.exists(folder):
         raise ResourceError(
             f"{folder}: its shards are written, but its {ledger.NAME} is gone", remedy="name a new folder"
         )
@@ -88,7 +87,7 @@ def adopt(folder: Path, config: Config) -> None:
 
 def is_untouched(folder: Path) -> bool:
     """Whether a run folder holds no answer yet, and no shards."""
-    if not (folder / ledger.NAME).exists():
+    if not ledger.exists(folder):
         return not (folder / manifest.NAME).exists()
     db = ledger.read_only(folder)
     try:

@@ -167,9 +167,8 @@ class Ledger:
     def candidates(self, where: str = "1", bindings: tuple[Any, ...] = ()) -> Iterator[tuple[int, Candidate]]:
         """Ordinal and candidate of the decisions that `where` selects, in the order of the recipes."""
         query = f"SELECT ordinal, candidate FROM decisions WHERE candidate NOT NULL AND ({where}) ORDER BY 1"
-        decoder = msgspec.json.Decoder(Candidate)
         for ordinal, blob in self.reader.execute(query, bindings):
-            yield ordinal, decoder.decode(blob)
+            yield ordinal, from_json(blob, Candidate, where=str(self.path))
 
     def arranged(self, phase: str) -> Iterator[tuple[int, Candidate]]:
         """Tier and candidate of the kept ones of a phase (or ``held-out``), in the phase's order.
@@ -177,10 +176,9 @@ class Ledger:
         The sort is over small rows alone; candidates are fetched one by one.
         """
         order = "SELECT ordinal, tier FROM decisions WHERE kept AND phase = ? ORDER BY place, ordinal"
-        decoder = msgspec.json.Decoder(Candidate)
         for ordinal, tier in self.reader.execute(order, (phase,)):
             blob = self.reader.execute("SELECT candidate FROM decisions WHERE ordinal = ?", (ordinal,)).get
-            yield tier, decoder.decode(blob)
+            yield tier, from_json(blob, Candidate, where=str(self.path))
 
     def query(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Rows of a reading query, for counting."""
@@ -221,7 +219,7 @@ class Ledger:
         except apsw.Error as error:
             if self._db.in_transaction:  # a full disk has rolled back already
                 self._db.execute("ROLLBACK")
-            raise _cannot_write(self.path, error) from error
+            raise failure(self.path, error) from error
 
     def _insert(self, batch: _Batch) -> None:
         if batch.answers:
@@ -236,6 +234,12 @@ class Ledger:
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", batch.meta.items())
 
 
+def exists(folder: Path) -> bool:
+    """Whether a run folder has a ledger with anything in it: an emptied file is none."""
+    path = folder / NAME
+    return path.is_file() and path.stat().st_size > 0
+
+
 def read_only(folder: Path) -> apsw.Connection:
     """A connection that only reads the ledger of a run folder, also while a run writes it.
 
@@ -243,7 +247,7 @@ def read_only(folder: Path) -> apsw.Connection:
         ResourceError: There is no ledger, or it cannot be read.
     """
     path = folder / NAME
-    if not path.is_file():
+    if not exists(folder):
         raise ResourceError(f"{folder}: no {NAME}", remedy="name a folder that `promptcot generate` made")
     try:
         try:
@@ -257,7 +261,7 @@ def read_only(folder: Path) -> apsw.Connection:
             db = apsw.Connection(f"{path.resolve().as_uri()}?immutable=1", flags=flags)
             _check_version(db, path)
     except apsw.Error as error:
-        raise ResourceError(f"cannot read {path}: {error}") from error
+        raise failure(path, error, doing="read") from error
     return db
 
 
@@ -279,7 +283,7 @@ def _open(path: Path) -> apsw.Connection:
     except apsw.NotADBError as error:
         raise ConfigError(f"{path}: not a ledger", remedy="choose another run folder") from error
     except apsw.Error as error:
-        raise _cannot_write(path, error) from error
+        raise failure(path, error) from error
     return db
 
 
@@ -297,7 +301,15 @@ def meta(db: apsw.Connection, key: str, default: Any = None) -> Any:
     return default if row is None else msgspec.json.decode(row)
 
 
-def _cannot_write(path: Path, error: apsw.Error) -> ResourceError:
+def failure(path: Path, error: apsw.Error, *, doing: str = "write") -> ResourceError:
+    """What an error of SQLite means for a ledger, and what to do about it."""
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return ResourceError(
+            f"{path} is damaged: {error}",
+            remedy="put back a copy of the run folder, or name a new folder to begin again",
+        )
+    if doing == "read":
+        return ResourceError(f"cannot read {path}: {error}")
     full = isinstance(error, apsw.FullError | apsw.IOError)
     return ResourceError(
         f"cannot write {path}: {'the disk is full or refuses to write' if full else error}",

@@ -13,9 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from promptcot.config import Config, Execution
 from promptcot.errors import BackendError, YieldError
 from promptcot.pipeline import folder as folders
+from promptcot.pipeline import ledger as ledgers
 from promptcot.pipeline.decide import Decider
 from promptcot.pipeline.finish import is_finished, write_shards
 from promptcot.pipeline.ledger import Ledger
@@ -58,10 +61,12 @@ def generate(
     """
     execution, progress = execution or Execution(), progress or Silent()
     with folders.held(folder):
-        folders.adopt(folder, config)
-        parts = parts or assemble(config, execution)
         try:
+            folders.adopt(folder, config)
+            parts = parts or assemble(config, execution)
             _in_a_loop(_carry_out(config, folder, execution, progress, parts))
+        except apsw.Error as error:
+            raise ledgers.failure(folder / ledgers.NAME, error) from error
         finally:
             progress.end()
         return summarise(folder)
@@ -284,7 +289,7 @@ class _Run:
         top = [f"{stage}: {reason} ({n:,})" for (stage, reason), n in decider.dropped.most_common(5)]
         return (
             f"{self._folder}: {decider.accepted:,} of {self._config.target.accepted:,} problems accepted "
-            f"from {decider.frontier:,} recipes; dropped at {', '.join(top)}"
+            f"from {decider.frontier:,} recipes" + (f"; dropped at {', '.join(top)}" if top else "")
         )
 
     def _remedy(self) -> str:

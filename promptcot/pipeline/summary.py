@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import msgspec
 
-from promptcot.errors import ResourceError
 from promptcot.pipeline import ledger
-from promptcot.records import Candidate, Record
+from promptcot.records import Candidate, Record, from_json
 from promptcot.shards import manifest as manifests
 from promptcot.shards.manifest import ReasonCount, StageCount
 
@@ -102,7 +100,7 @@ def summarise(folder: Path, *, examples: int = _EXAMPLES) -> Summary:
     try:
         return _summarise(db, folder, examples)
     except apsw.Error as error:
-        raise ResourceError(f"cannot read {folder / ledger.NAME}: {error}") from error
+        raise ledger.failure(folder / ledger.NAME, error, doing="read") from error
     finally:
         db.close()
 
@@ -197,4 +195,4 @@ def _examples(db: apsw.Connection, row: ReasonCount, limit: int) -> tuple[Reject
 
 
 def _statement(blob: bytes | None) -> str:
-    return msgspec.json.decode(blob, type=Candidate).problem.statement if blob else ""
+    return from_json(blob, Candidate, where=ledger.NAME).problem.statement if blob else ""

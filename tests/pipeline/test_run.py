@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 
+import msgspec
 import pytest
 
-from promptcot.config import Execution, Solving
+from promptcot.config import Execution, Sampling, Solving, Target, dump
 from promptcot.errors import BackendError, ConfigError, ResourceError, YieldError
 from promptcot.pipeline.progress import Silent
 from promptcot.pipeline.run import Interrupted, generate
@@ -308,3 +310,59 @@ def test_a_folder_without_an_answer_takes_another_config(scripted, tmp_path):
     other, mended = scripted.config(6), scripted.Scripted()
     mended.identity = "scripted/2"
     assert generate(other, tmp_path, parts=scripted.parts(other, mended)).accepted == 6
+
+
+@pytest.mark.parametrize("harm", ["scattered", "short"])
+def test_a_damaged_ledger_is_said_to_be_damaged(harm, reference, scripted, tmp_path):
+    shutil.copytree(reference[0], tmp_path / "run")
+    path = tmp_path / "run" / "ledger.sqlite"
+    (tmp_path / "run" / "manifest.json").unlink()
+    if harm == "short":
+        os.truncate(path, path.stat().st_size // 2)
+    else:
+        data = bytearray(path.read_bytes())
+        for at in range(4096, len(data), 97):  # past the header
+            data[at] ^= 0x5A
+        path.write_bytes(data)
+    settings = scripted.config(60)
+    for act in (
+        lambda: generate(settings, tmp_path / "run", parts=scripted.parts(settings, scripted.Scripted())),
+        lambda: summarise(tmp_path / "run"),
+    ):
+        with pytest.raises(ResourceError, match=r"ledger\.sqlite is damaged"):
+            act()
+
+
+def test_an_emptied_ledger_does_not_begin_a_finished_run_again(reference, scripted, tmp_path):
+    shutil.copytree(reference[0], tmp_path / "run")
+    os.truncate(tmp_path / "run" / "ledger.sqlite", 0)
+    settings, backend = scripted.config(60), scripted.Scripted()
+    with pytest.raises(ResourceError, match=r"shards are written, but its ledger\.sqlite is gone"):
+        generate(settings, tmp_path / "run", parts=scripted.parts(settings, backend))
+    assert not backend.asked
+
+
+def test_settings_in_another_order_resume_the_run(reference, scripted, tmp_path):
+    shutil.copytree(reference[0], tmp_path / "run")
+    one = scripted.config(60, sampling=Sampling(sizes={1: 1.0, 2: 3.0}))
+    two = scripted.config(60, sampling=Sampling(sizes={2: 3, 1: 1}))
+    (tmp_path / "run" / "run.yaml").write_text(dump(one))
+    assert generate(two, tmp_path / "run", parts=scripted.parts(two, scripted.Scripted())).complete
+
+
+def test_a_shortfall_without_a_drop_names_none(scripted, tmp_path):
+    settings = scripted.config(3, target=Target(accepted=3, seed=3, max_recipes=1))
+    recipes = FirstOfKind(scripted, "right")
+    with pytest.raises(YieldError, match=r"1 of 3 problems accepted from 1 recipes; shards of these"):
+        generate(settings, tmp_path, parts=scripted.parts(settings, scripted.Scripted(), recipes))
+
+
+class FirstOfKind:
+    """The first recipe of a kind, under the ordinal 0."""
+
+    def __init__(self, scripted, kind):
+        ordinals = (scripted.Recipes().recipe(i) for i in range(100))
+        self._found = next(recipe for recipe in ordinals if scripted.kind_of(recipe) == kind)
+
+    def recipe(self, ordinal, /):
+        return msgspec.structs.replace(self._found, ordinal=ordinal)
