@@ -22,12 +22,9 @@ from promptcot.verification import expression, value
 from promptcot.verification.notation import MAX_LENGTH, Group, Scalar, normalise, read
 
 _POINTS = 8
-_UNSURE = 1e-30
 _NEEDED = 3
-_SAME, _DIFFERENT = (
-    -40,
-    -20,
-)  # powers of ten: relative differences below and above which numbers are told apart
+_SAME, _DIFFERENT = -40, -20  # powers of ten: relative differences of equal numbers, and of different ones
+_LARGE = 10**30  # above it numbers that differ by one are too near for that
 
 
 class Equality(Record, frozen=True):
@@ -72,6 +69,8 @@ def _compare_normal(left: str, right: str) -> Equality:
 
 
 def _compare(left: Scalar | Group, right: Scalar | Group) -> Equality:
+    if left.name and right.name and left.name != right.name:
+        return Equality(equal=None, by="name")
     if isinstance(left, Scalar) and isinstance(right, Scalar):
         return _compare_scalars(left, right)
     if isinstance(left, Scalar) or isinstance(right, Scalar) or left.brackets != right.brackets:
@@ -164,6 +163,8 @@ def _compare_values(left: str, right: str) -> Equality:
 def _compare_numerically(left: expression.Node, right: expression.Node) -> Equality:
     names = sorted(expression.symbols(left) | expression.symbols(right))
     undecided = Equality(equal=None, by="numeric")
+    if "∞" in names:  # it is read as a variable, and is none: ∞ - ∞ is not 0
+        return Equality(equal=True, by="exact") if left == right else undecided
     same = 0
     for point in range(_POINTS if names else 1):
         try:
@@ -171,10 +172,12 @@ def _compare_numerically(left: expression.Node, right: expression.Node) -> Equal
             a, b = value.numeric(left, at), value.numeric(right, at)
         except value.Unknown:
             continue
+        if not names and max(abs(a), abs(b)) > _LARGE:
+            return undecided
         difference = _difference(a, b)
         if difference > 10.0**_DIFFERENT:
-            # i and ∞ are read as variables, so a difference between such expressions proves nothing.
-            return undecided if {"i", "∞"} & set(names) else Equality(equal=False, by="numeric")
+            # i and the base of log are read as variables: a difference at one value proves nothing.
+            return undecided if {"i", "log"} & set(names) else Equality(equal=False, by="numeric")
         if difference > 10.0**_SAME:
             return undecided
         same += 1

@@ -85,10 +85,9 @@ def parse(text: str) -> Node:
 
 
 def symbols(node: Node) -> frozenset[str]:
-    """Names of the free variables."""
-    if node.kind == "symbol":
-        return frozenset((node.name,))
-    return frozenset().union(*(symbols(part) for part in node.parts))
+    """Names of the free variables, ``log`` among them: its base is ten or e, as the writer likes."""
+    own = (node.name,) if node.kind == "symbol" or node.name == "log" else ()
+    return frozenset(own).union(*(symbols(part) for part in node.parts))
 
 
 def _tokens(text: str) -> list[str]:

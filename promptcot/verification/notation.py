@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MAX_LENGTH = 500
 """Characters of an answer that is read as mathematics; a longer one is compared as text alone."""
@@ -30,55 +30,24 @@ _REWRITES = tuple(
 )
 _TEXT = re.compile(r"\\text\s?\{([^{}]*)\}")
 _THOUSANDS = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+)(\.\d+)?")
-_NAMED = re.compile(r"\\?[a-zA-Z](?:_\w)?\s?(?:=|\\in(?![a-zA-Z]))\s?(?=\S)")
+_NAMED = re.compile(r"(\\?[a-zA-Z](?:_\w)?)\s?(?:=|\\in(?![a-zA-Z]))\s?(?=\S)")
 _UNIT = re.compile(
-    r"(?P<value>.*[\d})])(?:\s?\\text\s?\{(?P<text>[^{}]*)\}|\s(?P<plain>[a-zA-Z]{2,}(?: [a-zA-Z]{2,}){0,3}))"
+    r"(?P<value>.*[\d})])"
+    r"(?:\s?\\text\s?\{(?P<text>[a-zA-Z ./-]*)\}|\s(?P<plain>[a-zA-Z]{2,}(?: [a-zA-Z]{2,}){0,3}))"
     r"(?P<power>\^\d)?"
 )
-_SHORT_UNITS = frozenset(
-    [
-        "am",
-        "cm",
-        "dm",
-        "ft",
-        "gb",
-        "hr",
-        "in",
-        "kb",
-        "kg",
-        "km",
-        "lb",
-        "mb",
-        "mg",
-        "mi",
-        "ml",
-        "mm",
-        "mph",
-        "ms",
-        "oz",
-        "pm",
-        "tb",
-        "yd",
-    ]
-)
-_NOT_UNITS = frozenset(
-    [
-        "and",
-        "arccos",
-        "arcsin",
-        "arctan",
-        "cos",
-        "cot",
-        "csc",
-        "exp",
-        "log",
-        "mod",
-        "or",
-        "sec",
-        "sin",
-        "sqrt",
-        "tan",
-    ]
+_SIGNS = {"percent": "%", "degree": "°", "degrees": "°", "dollar": "$", "dollars": "$"}
+_SHORT_UNITS = re.compile("am|cm|dm|ft|gb|hr|in|kb|kg|km|lb|mb|mg|mi|ml|mm|mph|ms|oz|pm|tb|yd")
+# Words after a number that change or deny it, so that it is not the number of them.
+_NOT_UNITS = re.compile(
+    r"\b(?:"
+    r"and|arccos|arcsin|arctan|cos|cot|csc|exp|log|mod|modulo|or|sec|sin|sqrt|tan"
+    r"|hundred|hundreds|thousand|thousands|million|millions|billion|billions|trillion|trillions"
+    r"|dozen|dozens|half|halves|third|thirds|fourth|fourths|quarter|quarters"
+    r"|squared|cubed|factorial|base|binary|remainder|to|power|plus|minus|over|divided"
+    r"|less|more|least|most|fewer|greater|below|above|under|not|is|wrong|incorrect|negative"
+    r"|alpha|beta|gamma|delta|epsilon|theta|lambda|mu|phi|pi|psi|sigma|tau|omega"
+    r")\b"
 )
 _OPEN, _CLOSE = "([{", ")]}"
 
@@ -115,10 +84,11 @@ def _unwrapped(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value: its text without unit and name, and the unit (``%``, ``°``, ``$``, ``cm^2`` or none)."""
+    """One value: its text, its unit (``%``, ``°``, ``$``, ``cm^2`` or none) and its name (``x``, or none)."""
 
     text: str
     unit: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +97,18 @@ class Group:
 
     brackets: str
     items: tuple[Scalar | Group, ...]
+    name: str = ""
 
 
 def read(normal: str, depth: int = 0) -> Scalar | Group:
-    """Splits a normalised answer into its values. A name in front (``x=``) is left out."""
+    """Splits a normalised answer into its values, each with the name in front of it (``x=``)."""
     named = _NAMED.match(normal)
-    text = normal[named.end() :] if named and not re.search(r"[=<>]", normal[named.end() :]) else normal
+    if named and not re.search(r"[=<>]", normal[named.end() :]):
+        return replace(_values(normal[named.end() :], depth), name=named[1])
+    return _values(normal, depth)
+
+
+def _values(text: str, depth: int) -> Scalar | Group:
     if depth < 4:
         text_set = text.replace("\\{", "{", 1) if text.startswith("\\{") and text.endswith("\\}") else ""
         if text_set:
@@ -183,15 +159,15 @@ def _scalar(text: str) -> Scalar:
     elif found := _UNIT.fullmatch(text):
         words = (found["text"] if found["text"] is not None else found["plain"]).strip().casefold()
         if _is_unit(words, plain=found["text"] is None):
-            text, unit = found["value"].strip(), words + (found["power"] or "")
+            text, unit = found["value"].strip(), _SIGNS.get(words, words) + (found["power"] or "")
     number = _THOUSANDS.fullmatch(text)
     return Scalar(text.replace(",", "") if number else text, unit)
 
 
 def _is_unit(words: str, *, plain: bool) -> bool:
-    if not words or _NOT_UNITS & set(words.split()):
+    if not words or _NOT_UNITS.search(words):
         return False
-    return not plain or len(words) > 2 or words in _SHORT_UNITS  # ``12 ab`` is a product
+    return not plain or len(words) > 2 or _SHORT_UNITS.fullmatch(words) is not None  # ``12 ab`` is a product
 
 
 def _matching(text: str, start: int) -> int:

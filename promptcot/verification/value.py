@@ -57,7 +57,8 @@ def numeric(node: Node, symbols: Mapping[str, Fraction]) -> Any:
     """The real value of an expression at a point, as an mpmath number of `DIGITS` digits.
 
     Args:
-        symbols: Value of every free variable.
+        symbols: Value of every free variable, and of ``log`` for what a logarithm without a base is
+            in natural ones.
 
     Raises:
         Unknown: It is not a real number there, or too much work.
@@ -70,7 +71,8 @@ def numeric(node: Node, symbols: Mapping[str, Fraction]) -> Any:
         return +mp.pi if node.name == "pi" else +mp.e
     parts = [numeric(part, symbols) for part in node.parts]
     if node.kind == "function":
-        return _function(node.name, parts[0])
+        value = _function(node.name, parts[0])
+        return value * numeric(Node("symbol", name="log"), symbols) if node.name == "log" else value
     return _operation(node.kind, parts)
 
 
@@ -116,7 +118,6 @@ def _function(name: str, x: Any) -> Any:
     if abs(x) > _MAX_ANGLE or (name == "exp" and abs(x) > _MAX_LOG):
         raise Unknown("too large")
     if name in ("ln", "log"):
-        # ``log`` is to the base ten or e, as the writer likes: natural here, for both sides alike.
         if x <= 0:
             raise Unknown("not real")
         return mp.log(x)
