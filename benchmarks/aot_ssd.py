@@ -30,11 +30,20 @@ from promptcot.ssd.kernels import (
     scan_steps,
     scan_strong,
 )
-from promptcot.ssd.kernels.scan_scales import LIMIT_WIDE
 from promptcot.ssd.kernels.launch import Launch, ScanConfig, divisor_at_most, scan_config
+from promptcot.ssd.kernels.scan_scales import LIMIT_WIDE
 
 SHARED_MEMORY = 232_448
-ALLOWED_SPILLS: dict[tuple[str, int, int], int] = {}
+# Bytes, by kernel, headdim, dstate and element. The gradients hold two or three squares of 128 by 128
+# float32 in registers and spill a little; launches that spill nothing were slower (docs/kernels.md).
+# Shapes that were not measured may spill: they are right, and not fast.
+ALLOWED_SPILLS: dict[tuple[str, int, int, str], int] = {
+    ("input_gradients", 64, 128, "bf16"): 512,
+    ("output_gradients", 64, 128, "bf16"): 512,
+    ("strong_outputs", 64, 128, "bf16"): 64,
+    ("strong_inputs", 64, 128, "bf16"): 192,
+}
+UNMEASURED_SPILLS = 4096
 # headdim, dstate, nheads, ngroups, element
 SHAPES = [
     (64, 128, 80, 1, "bf16"),
@@ -221,7 +230,9 @@ def main() -> int:
             if element == "fp32" and "PRECISION" in constants:
                 constants = {**constants, "PRECISION": "tf32x3"}
             r = compile_kernel(fn, constants, launch, element)
-            bad = r["spills"] > ALLOWED_SPILLS.get((name, headdim, dstate), 0) or r["shared"] > SHARED_MEMORY
+            other = 0 if (headdim, dstate, element) == (64, 128, "bf16") else UNMEASURED_SPILLS
+            allowed = ALLOWED_SPILLS.get((name, headdim, dstate, element), other)
+            bad = r["spills"] > allowed or r["shared"] > SHARED_MEMORY
             failed |= bad
             print(
                 f"{name:18}{headdim:8}{dstate:7}{launch.warps:6}{launch.stages:7}{r['registers']:6}{r['spills']:8}"

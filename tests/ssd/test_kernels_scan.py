@@ -7,6 +7,9 @@ The interpreter computes bfloat16 wrongly, so there it runs float32 and float16.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +23,7 @@ if not GPU:
 pytest.importorskip("triton")
 
 from promptcot.errors import KernelError  # noqa: E402
-from promptcot.ssd.kernels import scan as shared  # noqa: E402
+from promptcot.ssd.kernels import scan_backward, scan_forward  # noqa: E402
 from promptcot.ssd.kernels.launch import ScanConfig, scan_config  # noqa: E402
 from promptcot.ssd.kernels.scan_autograd import ssd_kernels  # noqa: E402
 from promptcot.ssd.kernels.scan_plan import plan_documents  # noqa: E402
@@ -32,16 +35,12 @@ interpreted = pytest.mark.skipif(GPU, reason="for the interpreter")
 # Squares of pairs are computed whole, and what lies above their diagonal may overflow before it is dropped.
 pytestmark = pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered:RuntimeWarning")
 SMALL = ScanConfig(
-    chunk=32,
-    segment=2,
-    output_heads=2,
-    gradient_heads=2,
-    input_gradient_rows=32,
-    output_gradient_rows=32,
-    strong_heads=2,
-)
+    chunk=32, segment=2, output_heads=2, gradient_heads=2, strong_heads=2,
+    input_gradient_rows=32, output_gradient_rows=32,
+)  # fmt: skip
 TWO = ScanConfig(
-    chunk=32, segment=2, output_heads=2, gradient_heads=2, input_gradient_rows=16, output_gradient_rows=16, strong_heads=2,
+    chunk=32, segment=2, output_heads=2, gradient_heads=2, strong_heads=2,
+    input_gradient_rows=16, output_gradient_rows=16,
     output_together=2, input_gradient_together=2, output_gradient_together=2,
 )  # fmt: skip
 
@@ -62,7 +61,7 @@ def present(scan: dict[str, Any]) -> dict[str, Any]:
 def compare(
     scans: SimpleNamespace, scan: dict[str, Any], config: ScanConfig | None, bound: float, loose: float = 0.0
 ) -> None:
-    """Compare both results and every gradient; dA and ddt_bias, sums with cancellation, may have a bound of their own."""
+    """Compare both results and every gradient; dA and ddt_bias, which cancel, may have a looser bound."""
     scan = present(scan)
     exact = to(scan, Tensor.double)
     reference = ssd_recurrent_with_states if scan["x"].shape[1] < 300 else ssd_chunked_with_states
@@ -77,7 +76,7 @@ def compare(
 
 @interpreted
 @pytest.mark.parametrize("config", [SMALL, TWO])
-@pytest.mark.parametrize("lengths", [[1], [31, 33], [100, 0, 32, 1]])
+@pytest.mark.parametrize("lengths", [[1], [100, 0, 33]])
 def test_packed_float32(scans: SimpleNamespace, config: ScanConfig, lengths: list[int]) -> None:
     compare(scans, scans.make(lengths, headdim=16, dstate=16, dtype=torch.float32), config, 1e-5, 1e-4)
 
@@ -85,7 +84,7 @@ def test_packed_float32(scans: SimpleNamespace, config: ScanConfig, lengths: lis
 @interpreted
 @pytest.mark.parametrize("without", [("z", "D", "initial_states"), ("dt_bias", "z")])
 def test_rows_and_options(scans: SimpleNamespace, without: tuple[str, ...]) -> None:
-    scan = scans.make([70, 70], nheads=4, ngroups=1, headdim=16, dstate=32, dtype=torch.float32, packed=False)
+    scan = scans.make([40, 40], nheads=4, ngroups=1, headdim=16, dstate=32, dtype=torch.float32, packed=False)
     scan.update(dict.fromkeys(without))
     scan.update(dt_softplus="dt_bias" not in without, dt_limit=(0.05, 1.0))
     compare(scans, scan, SMALL, 1e-5, 1e-4)
@@ -115,17 +114,18 @@ def test_float16_takes_the_strong_path(scans: SimpleNamespace) -> None:
 
 @interpreted
 def test_slabs_change_no_bit(scans: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    scan = scans.make([70, 20], nheads=4, ngroups=1, headdim=16, dstate=16, dtype=torch.float32)
-    weights = (torch.randn(1, 90, 4, 16), torch.randn(2, 4, 16, 16))
+    scan = scans.make([40, 20], nheads=4, ngroups=1, headdim=16, dstate=16, dtype=torch.float32)
+    weights = (torch.randn(1, 60, 4, 16), torch.randn(2, 4, 16, 16))
     whole = scans.gradients(run(SMALL), scan, weights)
-    monkeypatch.setattr(shared, "_SLAB_BYTES", 1)
+    monkeypatch.setattr(scan_forward, "FORWARD_SLAB_BYTES", 1)
+    monkeypatch.setattr(scan_backward, "BACKWARD_SLAB_BYTES", 1)
     for name, value in scans.gradients(run(SMALL), scan, weights).items():
         assert torch.equal(value, whole[name]), name
 
 
 @interpreted
 def test_packed_is_alone_bitwise(scans: SimpleNamespace) -> None:
-    check_alone(scans, scans.make([33, 1, 32, 70], headdim=16, dstate=16, dtype=torch.float32), SMALL)
+    check_alone(scans, scans.make([33, 1, 70], headdim=16, dstate=16, dtype=torch.float32), SMALL)
 
 
 def check_alone(scans: SimpleNamespace, scan: dict[str, Any], config: ScanConfig | None) -> None:
@@ -158,17 +158,28 @@ def test_plan_of_packed_documents() -> None:
     assert plan.last_segment.tolist() == [0, 1, 3]
 
 
+def test_compiles_ahead_of_time() -> None:
+    """Every kernel of the 2.7B shape fits sm_90 and spills no more than its table allows."""
+    script = Path(__file__).parents[2] / "benchmarks" / "aot_ssd.py"
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    environment["PYTHONPATH"] = str(script.parents[1])
+    command = [sys.executable, str(script), "--shapes", "1"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("\n") == 13
+
+
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(KernelError, match="headdim 48 and dstate 128"):
         scan_config(2, 48, 128)
 
 
 GPU_SHAPES = [
-    (torch.bfloat16, 64, 128, 8, 1, 4e-3),
-    (torch.bfloat16, 64, 128, 16, 8, 4e-3),
-    (torch.bfloat16, 128, 64, 4, 2, 4e-3),
-    (torch.bfloat16, 32, 16, 6, 1, 4e-3),
-    (torch.bfloat16, 64, 256, 4, 1, 4e-3),
+    (torch.bfloat16, 64, 128, 8, 1, 5e-3),
+    (torch.bfloat16, 64, 128, 16, 8, 5e-3),
+    (torch.bfloat16, 128, 64, 4, 2, 5e-3),
+    (torch.bfloat16, 32, 16, 6, 1, 5e-3),
+    (torch.bfloat16, 64, 256, 4, 1, 5e-3),
     (torch.float16, 64, 128, 4, 1, 2e-3),
     (torch.float32, 64, 64, 4, 1, 2e-5),
     (torch.float32, 64, 128, 4, 1, 2e-5),

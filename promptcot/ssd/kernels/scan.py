@@ -16,13 +16,16 @@ from promptcot.ssd.kernels.scan_states import join_segments_kernel, sweep_kernel
 from promptcot.ssd.kernels.scan_steps import steps_forward_kernel
 
 STEP_HEADS = 16
-# Bytes of states that are held at a time: heads are done in slabs, which changes no bit of a result.
-_SLAB_BYTES = 320 << 20
+# Bytes of states that are held at a time. Heads are done in slabs, which changes no bit of a result:
+# smaller slabs leave more of the card idle at the end of every launch, larger ones take more memory.
+# Going backward there are two states a chunk, and much else beside them.
+FORWARD_SLAB_BYTES = 704 << 20
+BACKWARD_SLAB_BYTES = 320 << 20
 
 
 @dataclass(frozen=True)
 class Scan:
-    """Arguments of a scan over rows of tokens: x (tokens, nheads, headdim), B and C (tokens, ngroups, dstate)."""
+    """Arguments of a scan over tokens: x (tokens, nheads, headdim), B and C (tokens, ngroups, dstate)."""
 
     x: Tensor
     dt: Tensor
@@ -39,10 +42,12 @@ class Scan:
 
     @property
     def nheads(self) -> int:
+        """Heads of x."""
         return self.x.shape[1]
 
     @property
     def heads_per_group(self) -> int:
+        """Heads that share B and C."""
         return self.x.shape[1] // self.B.shape[1]
 
     @property
@@ -52,14 +57,17 @@ class Scan:
 
     @property
     def headdim(self) -> int:
+        """Channels of a head."""
         return self.x.shape[2]
 
     @property
     def dstate(self) -> int:
+        """State of a channel."""
         return self.B.shape[2]
 
     @property
     def ngroups(self) -> int:
+        """Groups of B and C."""
         return self.B.shape[1]
 
     @property
@@ -69,23 +77,26 @@ class Scan:
 
     @property
     def where(self) -> tuple[Tensor, Tensor]:
+        """Start and length of every chunk."""
         return self.plan.chunk_start, self.plan.chunk_length
 
     @property
     def limit(self) -> float:
+        """How much a chunk may decay before it is strong, in log 2."""
         return LIMIT_FLOAT16 if self.x.dtype == torch.float16 else LIMIT_WIDE
 
     @property
     def d_dim(self) -> int:
+        """Axes of D, 0 without it."""
         return 0 if self.D is None else self.D.dim()
 
-    def slabs(self, copies: int) -> list[tuple[int, int]]:
-        """Return first head and number of heads of every slab, for so many copies of the states at a time."""
+    def slabs(self, copies: int, limit: int) -> list[tuple[int, int]]:
+        """Return first head and number of heads of every slab, for so many states a chunk and bytes."""
         unit = divisor_at_most(
             self.heads_per_group, max(self.config.gradient_heads, self.config.output_heads)
         )
         head = self.plan.nchunks * self.headdim * self.dstate * self.x.element_size() * copies
-        size = unit * max(1, _SLAB_BYTES // max(1, head * unit))
+        size = unit * max(1, limit // max(1, head * unit))
         return [(first, min(size, self.nheads - first)) for first in range(0, self.nheads, size)]
 
     def states(self, slab: int) -> Tensor:
@@ -178,7 +189,7 @@ def sweep_backward(
     scan: Scan, steps: Steps, dy: Tensor, entering: Tensor | None, entered: Tensor,
     states: Tensor, final: Tensor, through: Tensor, slab: tuple[int, int],
 ) -> None:  # fmt: skip
-    """Write the gradients of states that leave the chunks (scaled) and enter the segments, and what passes chunks."""
+    """Write gradients of states that leave chunks (scaled) and enter segments, and what passes chunks."""
     _sweep(scan, steps, dy, scan.C, entering, entered, states, final, None, through, slab, reverse=True)
 
 
@@ -199,7 +210,8 @@ def _sweep(
     launch = scan.config.sweep_reverse if reverse else scan.config.sweep
     sweep_kernel[(slab[1], plan.nsegments)](
         x, k, steps.step, steps.decay, entering, entered, states, final, total, through,
-        plan.segment_chunk, plan.segment_chunks, *scan.where, *x.stride()[:2], *k.stride()[:2], steps.step.stride(0),
+        plan.segment_chunk, plan.segment_chunks, *scan.where,
+        *x.stride()[:2], *k.stride()[:2], steps.step.stride(0),
         slab[0], scan.nheads, slab[1], scan.heads_per_group,
         REVERSE=reverse, HAS_INITIAL=entering is not None, WRITE=states is not None, LIMIT=scan.limit,
         N=scan.dstate, **scan.size, **launch.options(),

@@ -12,7 +12,7 @@ from promptcot.ssd.kernels.launch import ScanConfig, scan_config
 from promptcot.ssd.kernels.scan import Scan
 from promptcot.ssd.kernels.scan_backward import backward
 from promptcot.ssd.kernels.scan_forward import forward
-from promptcot.ssd.kernels.scan_plan import Plan, plan_documents, plan_rows
+from promptcot.ssd.kernels.scan_plan import plan_documents, plan_rows
 
 
 def ssd_kernels(
@@ -85,7 +85,7 @@ class _Scan(torch.autograd.Function):
         g = backward(scan, dy, _dense(dfinal))
         return (
             g.x, g.dt, g.A.to(A.dtype), g.B, g.C,
-            None if D is None else g.D.to(D.dtype),
+            None if D is None or g.D is None else g.D.to(D.dtype),
             None if dt_bias is None else g.dt_bias.to(dt_bias.dtype),
             None if initial_states is None else g.initial_states.to(initial_states.dtype),
             None, None, None, None,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from promptcot.ssd.kernels.launch import divisor_at_most
 from promptcot.ssd.kernels.scan import (
+    BACKWARD_SLAB_BYTES,
     STEP_HEADS,
     Scan,
     Steps,
@@ -80,7 +81,7 @@ def backward(scan: Scan, dy: Tensor, dfinal: Tensor | None) -> Gradients:
     through = scan.fresh(scan.plan.nchunks, scan.nheads)
     entering = entering_states(scan, steps, scan.x, scan.B, scan.initial_states, reverse=False)
     dentering = entering_states(scan, steps, dy, scan.C, dfinal, reverse=True)
-    for slab in scan.slabs(copies=2):
+    for slab in scan.slabs(2, BACKWARD_SLAB_BYTES):
         states, dstates = scan.states(slab[1]), scan.states(slab[1])
         sweep_forward(scan, steps, entering, states, ends, slab)
         sweep_backward(scan, steps, dy, dentering, states, dstates, begins, through, slab)
@@ -124,9 +125,11 @@ def input_gradients(
     count, parts = config.input_gradient_together if heads % 2 == 0 else 1, config.chunk // rows
     if plan.nchunks:
         input_gradients_kernel[(slab[1] // heads * parts, plan.nchunks)](
-            scan.tiles(x, rows, count), B, cb, scan.tiles(dy, config.chunk, count), scan.tiles(dy, rows, count),
+            scan.tiles(x, rows, count), B, cb,
+            scan.tiles(dy, config.chunk, count), scan.tiles(dy, rows, count),
             state_tiles(dstates, count),
-            steps.input, steps.output_pair, scan.D, out.dx, out.db, out.column, out.both, out.skip, out.dD, *scan.where,
+            steps.input, steps.output_pair, scan.D,
+            out.dx, out.db, out.column, out.both, out.skip, out.dD, *scan.where,
             *B.stride()[:2], steps.step.stride(0),
             slab[0], scan.nheads, slab[1], scan.heads_per_group, scan.ngroups, splits,
             D_DIM=scan.d_dim, HEADS=heads, COUNT=count, N=scan.dstate, ROWS=rows, **scan.size,
@@ -161,7 +164,8 @@ def output_gradients(
     count, parts = config.output_gradient_together if heads % 2 == 0 else 1, config.chunk // rows
     if plan.nchunks:
         output_gradients_kernel[(slab[1] // heads * parts, plan.nchunks)](
-            scan.tiles(x, config.chunk, count), C, cb, scan.tiles(dy, rows, count), state_tiles(states, count), steps.input_pair, steps.output,
+            scan.tiles(x, config.chunk, count), C, cb, scan.tiles(dy, rows, count),
+            state_tiles(states, count), steps.input_pair, steps.output,
             out.dc, out.dcb, out.row, *scan.where, *C.stride()[:2], steps.step.stride(0),
             slab[0], slab[1], scan.heads_per_group, scan.ngroups, splits,
             HEADS=heads, COUNT=count, N=scan.dstate, ROWS=rows, **scan.size,
@@ -186,7 +190,8 @@ def strong_gradients(
             x, cb, dy, steps.step, steps.decay, inputs.dx, out.dcb, out.strong, outputs.row, out.column,
             *scan.where, *x.stride()[:2], *dy.stride()[:2], steps.step.stride(0),
             0, scan.nheads, scan.heads_per_group, scan.ngroups, splits,
-            HEADS=heads, WIDTH=triton.next_power_of_2(heads), LIMIT=scan.limit, **scan.size, **config.strong_gradients.options(),
+            HEADS=heads, WIDTH=triton.next_power_of_2(heads), LIMIT=scan.limit,
+            **scan.size, **config.strong_gradients.options(),
         )  # fmt: skip
     return out
 

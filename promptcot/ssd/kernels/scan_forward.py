@@ -8,6 +8,7 @@ from torch import Tensor
 
 from promptcot.ssd.kernels.launch import divisor_at_most
 from promptcot.ssd.kernels.scan import (
+    FORWARD_SLAB_BYTES,
     Scan,
     Steps,
     document_states,
@@ -27,7 +28,7 @@ def forward(scan: Scan) -> tuple[Tensor, Tensor]:
     y = torch.empty(scan.x.shape, dtype=scan.x.dtype, device=scan.x.device)
     final = scan.fresh(scan.plan.nsegments, scan.nheads, scan.headdim, scan.dstate)
     entering = entering_states(scan, steps, scan.x, scan.B, scan.initial_states, reverse=False)
-    for slab in scan.slabs(copies=1):
+    for slab in scan.slabs(1, FORWARD_SLAB_BYTES):
         states = scan.states(slab[1])
         sweep_forward(scan, steps, entering, states, final, slab)
         outputs(scan, steps, states, cb, y, slab)
@@ -44,12 +45,15 @@ def outputs(scan: Scan, steps: Steps, states: Tensor, cb: Tensor, y: Tensor, sla
     row = steps.step.stride(0)
     if plan.nchunks:
         outputs_kernel[(slab[1] // heads, plan.nchunks)](
-            scan.tiles(x, config.chunk, count), C, cb, state_tiles(states, count), steps.input_pair, steps.output, scan.D, y, *scan.where,
+            scan.tiles(x, config.chunk, count), C, cb, state_tiles(states, count),
+            steps.input_pair, steps.output, scan.D, y, *scan.where,
             *C.stride()[:2], row, slab[0], scan.nheads, slab[1], scan.heads_per_group, scan.ngroups,
-            D_DIM=scan.d_dim, HEADS=heads, COUNT=count, N=scan.dstate, **scan.size, **config.outputs.options(),
+            D_DIM=scan.d_dim, HEADS=heads, COUNT=count, N=scan.dstate,
+            **scan.size, **config.outputs.options(),
         )  # fmt: skip
         strong_outputs_kernel[(slab[1] // strong_heads, plan.nchunks)](
             x, cb, steps.step, steps.decay, y, *scan.where, *x.stride()[:2], row,
             slab[0], scan.nheads, scan.heads_per_group, scan.ngroups,
-            HEADS=strong_heads, WIDTH=triton.next_power_of_2(strong_heads), LIMIT=scan.limit, **scan.size, **config.strong_outputs.options(),
+            HEADS=strong_heads, WIDTH=triton.next_power_of_2(strong_heads), LIMIT=scan.limit,
+            **scan.size, **config.strong_outputs.options(),
         )  # fmt: skip

@@ -4,7 +4,8 @@
 add to dC and the gradient of the products C B^T. With ``M_ij = CB_ij x'_j dy'_i``, all scaled, they
 also leave the sums of M over rows and columns, of which the gradient of the decay takes the
 difference: both come from the same rounded factors, so that what they share cancels.
-COUNT (1 or 2) heads are done at a time. There are no atomics: a program sums the heads of its split, and the splits are added in order.
+COUNT (1 or 2) heads are done at a time. There are no atomics: a program sums the heads of its split,
+and the splits are added in order.
 """
 
 from __future__ import annotations

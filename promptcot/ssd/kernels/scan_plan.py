@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
-_known: WeakIdKeyDictionary = WeakIdKeyDictionary()  # type: ignore[no-untyped-call]
+_known: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,24 @@ class Plan:
 
     @property
     def nchunks(self) -> int:
+        """Chunks of all documents."""
         return len(self.chunk_start)
 
     @property
     def nsegments(self) -> int:
+        """Segments of all documents."""
         return len(self.segment_chunk)
 
     @property
     def ndocs(self) -> int:
+        """Documents."""
         return len(self.last_segment)
 
 
 def host_offsets(cu_seqlens: Tensor) -> Tensor:
     """Return the offsets on the host: one wait for the device for every tensor, however often it is used."""
-    if cu_seqlens.device.type == "cpu":
-        return cu_seqlens.long()
+    if cu_seqlens.device.type == "cpu" or cu_seqlens.is_inference():  # the latter do not say when they change
+        return cu_seqlens.to("cpu", torch.long)
     version, offsets = _known.get(cu_seqlens, (-1, None))
     if offsets is None or version != cu_seqlens._version:
         offsets = cu_seqlens.to("cpu", torch.long)

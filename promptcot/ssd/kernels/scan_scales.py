@@ -42,7 +42,7 @@ def input_pivot(end, LIMIT: tl.constexpr):
 @triton.jit
 def spread(first, second, p, P: tl.constexpr, COUNT: tl.constexpr):
     """Return (rows, COUNT * P): the value of every row for the head of every column."""
-    if COUNT == 1:
+    if COUNT == 1:  # noqa: SIM108 (two shapes: the compiler wants two branches)
         values = first[:, None]
     else:
         values = tl.where((p < P)[None, :], first[:, None], second[:, None])

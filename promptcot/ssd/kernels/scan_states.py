@@ -106,7 +106,7 @@ def join_segments_kernel(
     state = tl.zeros((BLOCK,), dtype=tl.float32)
     if HAS_INITIAL:
         state = tl.load(INITIAL + (document.to(tl.int64) * nheads + head) * SIZE + e).to(tl.float32)
-    for i in range(0, stop - first):
+    for i in range(stop - first):
         segment = first + i
         if REVERSE:
             segment = stop - 1 - i

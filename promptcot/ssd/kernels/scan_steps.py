@@ -32,7 +32,8 @@ def steps_forward_kernel(
     DT, BIAS, A, STEP, DECAY, INPUT, OUTPUT, INPUT_PAIR, OUTPUT_PAIR,
     START, LENGTH,
     dt_t, dt_h, row, nheads, low, high,
-    HAS_BIAS: tl.constexpr, SOFTPLUS: tl.constexpr, LIMIT: tl.constexpr, CHUNK: tl.constexpr, HEADS: tl.constexpr,
+    HAS_BIAS: tl.constexpr, SOFTPLUS: tl.constexpr, LIMIT: tl.constexpr,
+    CHUNK: tl.constexpr, HEADS: tl.constexpr,
 ):  # fmt: skip
     """Write the steps, the cumulative log2-decay of every chunk and its factors, head after head.
 

@@ -17,7 +17,8 @@ def strong_outputs_kernel(
     X, CB, STEP, DECAY, Y,
     START, LENGTH,
     x_t, x_h, row, first_head, nheads, heads_per_group, ngroups,
-    HEADS: tl.constexpr, WIDTH: tl.constexpr, LIMIT: tl.constexpr, P: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr,
+    HEADS: tl.constexpr, WIDTH: tl.constexpr, LIMIT: tl.constexpr,
+    P: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Add to y what the chunk's own inputs give, for the strong ones among HEADS (at most WIDTH) heads."""
     first = first_head + tl.program_id(0) * HEADS
@@ -57,7 +58,8 @@ def strong_inputs_kernel(
     DX, DCB, STRONG, ROW, STRONG_COLUMN,
     START, LENGTH,
     x_t, x_h, dy_t, dy_h, row, first_head, nheads, heads_per_group, ngroups, splits,
-    HEADS: tl.constexpr, WIDTH: tl.constexpr, LIMIT: tl.constexpr, P: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr,
+    HEADS: tl.constexpr, WIDTH: tl.constexpr, LIMIT: tl.constexpr,
+    P: tl.constexpr, CHUNK: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """Do for the strong ones among HEADS heads what ``scan_gradients`` does for the pairs of the others.
 
@@ -72,7 +74,6 @@ def strong_inputs_kernel(
     p = tl.arange(0, P)
     real = (t < length)[:, None]
     rows = (start + t)[:, None]
-    square = t[:, None] * CHUNK + t[None, :]
     last = first.to(tl.int64) * row + chunk.to(tl.int64) * CHUNK + CHUNK - 1
     heads = tl.arange(0, WIDTH)
     ends = tl.load(DECAY + last + heads * row.to(tl.int64), mask=heads < HEADS, other=0.0)

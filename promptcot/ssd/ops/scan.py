@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from promptcot.errors import KernelError
+from promptcot.ssd.kernels.scan_plan import host_offsets
 from promptcot.ssd.reference.scan import ssd_chunked_with_states
 
 __all__ = ["ssd", "ssd_with_states"]
@@ -40,7 +41,7 @@ def ssd(
     Args:
         x: (batch, seqlen, nheads, headdim).
         dt: (batch, seqlen, nheads).
-        A: (nheads,), negative: the state falls by exp(dt' A) in a step.
+        A: (nheads,), negative, or the kernels are wrong: the state falls by exp(dt' A) in a step.
         B: (batch, seqlen, ngroups, dstate); ngroups divides nheads.
         C: Like B.
         D: (nheads,) or (nheads, headdim); no skip connection without it.
@@ -88,13 +89,14 @@ def ssd_with_states(
         KernelError: An argument does not fit; nothing was launched.
     """
     _check(x, dt, A, B, C, D, z, dt_bias, dt_limit, initial_states, cu_seqlens)
-    if x.is_cuda:
+    if x.is_cuda and x.dtype != torch.float64:
         from promptcot.ssd.kernels.scan_autograd import ssd_kernels  # Triton is there where CUDA is
 
         return ssd_kernels(
             x, dt, A, B, C, D=D, z=z, dt_bias=dt_bias, dt_softplus=dt_softplus, dt_limit=dt_limit,
             initial_states=initial_states, cu_seqlens=cu_seqlens,
         )  # fmt: skip
+    # Plain torch: on a CPU, and in float64, which the matrix units' kernels do not take.
     return ssd_chunked_with_states(
         x, dt, A, B, C, D=D, z=z, dt_bias=dt_bias, dt_softplus=dt_softplus, dt_limit=dt_limit,
         initial_states=initial_states, cu_seqlens=cu_seqlens, chunk_size=_CPU_CHUNK,
@@ -158,12 +160,13 @@ def _check_cu_seqlens(cu_seqlens: Tensor, batch: int, seqlen: int) -> None:
         raise KernelError(f"cu_seqlens has dtype {cu_seqlens.dtype}", remedy="use int32")
     if batch != 1:
         raise KernelError(f"cu_seqlens with a batch of {batch}", remedy="pack the documents into one row")
-    if int(cu_seqlens[0]) != 0 or int(cu_seqlens[-1]) != seqlen:
+    offsets = host_offsets(cu_seqlens)  # waits for the device once for every tensor
+    if int(offsets[0]) != 0 or int(offsets[-1]) != seqlen:
         raise KernelError(
-            f"cu_seqlens runs from {int(cu_seqlens[0])} to {int(cu_seqlens[-1])}, x has {seqlen} tokens",
+            f"cu_seqlens runs from {int(offsets[0])} to {int(offsets[-1])}, x has {seqlen} tokens",
             remedy="begin at 0 and end at seqlen",
         )
-    if bool((cu_seqlens.diff() < 0).any()):
+    if bool((offsets.diff() < 0).any()):
         raise KernelError("cu_seqlens decreases", remedy="give the documents' offsets in order")
 
 
