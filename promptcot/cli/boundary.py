@@ -59,7 +59,7 @@ def boundary(*, debug: bool) -> Iterator[None]:
         raise SystemExit(0) from None
     except KeyboardInterrupt as stop:
         said = str(stop) or "run the same command again to go on"
-        _end(said, "", 130, debug=debug, label="stopped:")
+        _end(said.removeprefix("stopped "), "", 130, debug=debug, label="stopped:")
     except PromptCoTError as error:
         _end(error.message, error.remedy or _remedy(error.__cause__), error.exit_code, debug=debug)
     except OSError as error:

@@ -116,11 +116,13 @@ def show(library: str, concept: str | None, search_path: tuple[Path, ...], as_js
 def check(library: str, strict: bool, search_path: tuple[Path, ...], as_json: bool) -> None:
     """Says all that is wrong with LIBRARY, or could be better, with file and line.
 
-    Ends with exit code 4 where there are errors.
+    Ends with exit code 4 where there are errors. A library that refers to another's concepts is
+    checked together with it, joined by a plus sign.
 
     \b
     Example:
       promptcot concepts check symbolic-core
+      promptcot concepts check symbolic-core+competition-math
     """
     from promptcot.concepts.library import check as findings_of
     from promptcot.errors import ResourceError
@@ -140,7 +142,10 @@ def check(library: str, strict: bool, search_path: tuple[Path, ...], as_json: bo
             click.echo(f"{found.severity}: {found}")
     if errors:
         many = f"{len(errors)} error{'' if len(errors) == 1 else 's'}"
-        raise ResourceError(f"{library}: {many}", remedy="mend the lines above and check again")
+        remedy = "mend the lines above and check again"
+        if "+" not in library and any("unknown concept" in found.message for found in errors):
+            remedy += f"; what refers to a shipped library is checked with it: symbolic-core+{library}"
+        raise ResourceError(f"{library}: {many}", remedy=remedy)
     if not as_json:
         click.echo(f"{library}: no errors, {len(findings)} warning{'' if len(findings) == 1 else 's'}")
 

@@ -110,7 +110,9 @@ def _ledger() -> Check:
 def _train(torch: Check) -> Check:
     if not torch.works:
         return Check(name="train", works=False, detail=torch.detail, remedy=torch.remedy)
-    return Check(name="train", works=True, detail=f"torch {torch.detail}, {_threads()} threads")
+    threads = _threads()
+    many = "" if threads == 1 else "s"
+    return Check(name="train", works=True, detail=f"torch {torch.detail}, {threads} thread{many}")
 
 
 def _cuda(torch: Check) -> Check:

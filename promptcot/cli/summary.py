@@ -70,25 +70,32 @@ def show_rejected(summary: Summary) -> None:
             limit = f", limit {example.threshold:.4g}" if example.threshold is not None else ""
             put(Text(f"  recipe {example.ordinal}: {example.detail}{measure}{limit}", style="dim"))
             if example.statement:
-                put(Text(_indented(example.statement)))
+                _put_block(example.statement, 4)
         say()
 
 
 def show_examples(examples: list[Example]) -> None:
-    """Prints problems with their worked solutions."""
+    """Prints problems with their worked solutions, and the plans they came from."""
     from rich.text import Text
 
     for example in examples:
         place = f"{example.phase}, tier {example.tier}, difficulty {example.difficulty:.2f}"
         put(Text(f"{example.id}  {place}", style="bold"))
-        put(Text(f"  {example.domain}: {', '.join(example.concepts)}", style="dim"))
-        put(Text(_indented(example.prompt)))
-        put(Text(_indented(example.completion), style="dim"))
-        put(Text(f"  answer: {example.answer}\n", style="cyan"))
+        _put_block(f"{example.domain}: {', '.join(example.concepts)}", 2, "dim")
+        parts = {"problem": example.prompt, "solution": example.completion, "rationale": example.rationale}
+        for name, text in parts.items():
+            if text:
+                put(Text(f"  {name}", style="green"))
+                _put_block(text, 4)
+        put(Text.assemble(("  answer  ", "green"), (f"{printable(example.answer)}\n", "cyan")))
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in printable(text).splitlines())
+def _put_block(text: str, indent: int, style: str = "") -> None:
+    """Prints text of a stranger's, wrapped lines indented as the first ones."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    put(Padding(Text(printable(text), style=style), (0, 0, 0, indent)))
 
 
 def printable(text: str) -> str:

@@ -56,7 +56,7 @@ def test_errors_of_files_name_the_place_and_what_to_do(
 
 def test_interruption_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(KeyboardInterrupt(), capsys) == (130, "stopped: run the same command again to go on\n")
-    assert ended(KeyboardInterrupt("stopped with 3 of 9"), capsys) == (130, "stopped: stopped with 3 of 9\n")
+    assert ended(KeyboardInterrupt("stopped with 3 of 9"), capsys) == (130, "stopped: with 3 of 9\n")
 
 
 def test_a_defect_is_a_line_that_says_where(capsys: pytest.CaptureFixture[str]) -> None:

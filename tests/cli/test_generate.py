@@ -110,8 +110,21 @@ def test_inspect_shows_problems_and_counts(invoke, small_run: Path) -> None:
     assert "symbolic" in counts
     first, second = (invoke("inspect", small_run, "--sample", "2").stdout for _ in range(2))
     assert first == second
-    assert first.count("answer: ") >= 2
+    assert first.count("\n  answer  ") == 2
+    assert first.count("\n  rationale\n") == 2
     assert invoke("inspect", small_run, "--rejected").exit_code == 0
+
+
+def test_inspect_shows_the_problems_of_one_concept(invoke, small_run: Path) -> None:
+    examples = json.loads(invoke("inspect", small_run, "--json", "--sample", "40").stdout)["examples"]
+    concept = examples[0]["concepts"][0]
+    of_it = [e["id"] for e in examples if concept in e["concepts"]]
+    chosen = invoke("inspect", small_run, "--json", "--sample", "40", "--concept", concept).stdout
+    assert [e["id"] for e in json.loads(chosen)["examples"]] == of_it
+    none = invoke("inspect", small_run, "--sample", "1", "--concept", "none.such")
+    assert none.exit_code == 4
+    assert "no problem was made of 'none.such'" in none.stderr
+    assert invoke("inspect", small_run, "--concept", concept).exit_code == 2
 
 
 @pytest.mark.parametrize(
