@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 import zlib
 from collections.abc import Sequence
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[^\w\s]")
-_LATEX = re.compile(r"\\(?:left|right|displaystyle|text|mathrm|mbox|[,!;: ])(?![a-zA-Z])|[${}\\]")
+_MARKUP = re.compile(
+    r"\\(?:left|right|displaystyle|text(?:bf|it|rm)?|mathrm|mathbf|mathit|operatorname|emph|mbox|q?quad)(?![a-zA-Z])"
+    r"|\\[,!;: ()\[\]]|\*\*|__|[${}\\]"
+)
+_SPELLINGS = (
+    (re.compile(r"\\(?:cdot|times)(?![a-zA-Z])"), "*"),
+    (re.compile(r"\\leq?(?![a-zA-Z])"), "<="),
+    (re.compile(r"\\geq?(?![a-zA-Z])"), ">="),
+    (re.compile(r"\\[dt]frac(?![a-zA-Z])"), r"\\frac"),
+)
+_SIGNS = str.maketrans(
+    {"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "≤": "<=", "≥": ">="}
+    | {power: f"^{digit}" for digit, power in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+    # Cyrillic letters that look like Latin ones.
+    | dict(zip("асеіјорѕхуАВЕІКМНОРСТХ", "aceijopsxyabeikmhopctx", strict=True))
+)
 _STOPS = frozenset(".,;?\"'’‘“”`")
 _MARKS = _STOPS | frozenset(":!()[]")
 
 
 def words(text: str) -> list[str]:
-    """Words, numbers and operators of a text in their order, without case, LaTeX mark-up and punctuation.
+    """Words, numbers and operators of a text in their order, without case, mark-up and punctuation.
 
     Brackets are left out too, as writers differ in them.
     """
@@ -26,8 +43,24 @@ def signs(text: str) -> list[str]:
 
 
 def _tokens(text: str) -> list[str]:
-    plain = _LATEX.sub(" ", text).replace("dfrac", "frac").replace("tfrac", "frac").lower()
-    return _TOKEN.findall(plain)
+    plain = _plain(text)
+    for pattern, spelling in _SPELLINGS:
+        plain = pattern.sub(spelling, plain)
+    return _TOKEN.findall(_MARKUP.sub(" ", plain).lower())
+
+
+def _plain(text: str) -> str:
+    """The text without accents, invisible characters, HTML entities and letters in disguise."""
+    if "&" in text:
+        text = html.unescape(text)
+    if text.isascii():
+        return text
+    letters = unicodedata.normalize("NFKD", text.translate(_SIGNS))
+    return "".join(
+        str(unicodedata.decimal(c)) if c.isdecimal() else c
+        for c in letters
+        if unicodedata.category(c) not in ("Mn", "Cf")
+    )
 
 
 def numbers(tokens: Sequence[str]) -> list[str]:
