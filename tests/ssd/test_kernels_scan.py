@@ -107,6 +107,29 @@ def test_strong_decay_and_zero_steps(scans: SimpleNamespace) -> None:
 
 
 @interpreted
+@pytest.mark.parametrize("decay", [-0.5, -30.0])
+def test_neither_neighbours_nor_unwritten_memory_are_read(scans: SimpleNamespace, decay: float) -> None:
+    scan = scans.make([33, 20, 5], headdim=16, dstate=16, dtype=torch.float32)
+    scan["A"] = torch.full((4,), decay)
+    weights = (torch.randn(1, 58, 4, 16), torch.randn(3, 4, 16, 16))
+    clean = scans.gradients(run(SMALL), scan, weights)
+    for name in ("x", "dt", "B", "C", "z"):
+        scan[name] = scan[name].clone()
+        scan[name][:, 33:53] = torch.nan
+    weights[0][:, 33:53] = torch.nan
+    torch.use_deterministic_algorithms(True)  # fills what torch.empty gives with NaN
+    try:
+        got = scans.gradients(run(SMALL), scan, weights)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    for name in ("y", "x", "dt", "B", "C", "z"):
+        for tokens in (slice(0, 33), slice(53, 58)):
+            assert torch.equal(got[name][:, tokens], clean[name][:, tokens]), (name, tokens)
+    for name in ("states", "initial_states"):
+        assert torch.equal(got[name][[0, 2]], clean[name][[0, 2]]), name
+
+
+@interpreted
 def test_float16_takes_the_strong_path(scans: SimpleNamespace) -> None:
     scan = scans.make([45], nheads=2, ngroups=1, headdim=16, dstate=16, dtype=torch.float16)
     compare(scans, scan, SMALL, 6e-3, 3e-2)
