@@ -15,6 +15,7 @@ from promptcot.cli.needs import device_of
 from promptcot.errors import CheckpointError
 from promptcot.evaluate import Evaluation, Tier, evaluate
 from promptcot.records import to_json
+from promptcot.verification.statistics import above
 
 _EVERY_S = 5.0
 
@@ -59,7 +60,7 @@ def _row(tier: Tier) -> tuple[str | int, ...]:
         f"{tier.correct / tier.n:.1%}" if tier.n else "-",
         f"{tier.low:.1%} - {tier.high:.1%}",
         f"{tier.majority:.1%}",
-        "yes" if tier.low > tier.majority else "no",
+        "yes" if above(tier.low, tier.majority, tier.n) else "no",
     )
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from promptcot.errors import ResourceError
 from promptcot.records import Record
 from promptcot.report import svg
+from promptcot.verification.statistics import above
 
 T = TypeVar("T")
 
@@ -121,7 +122,7 @@ def model_part(model: Trained) -> ModelPart:
     """What to show of a model."""
     scores = model.scores
     shown = (*scores.tiers, scores.overall) if scores else ()
-    rows = tuple((_row(tier), tier.low > tier.majority) for tier in shown if tier.n)
+    rows = tuple((_row(tier), above(tier.low, tier.majority, tier.n)) for tier in shown if tier.n)
     pictured = (
         svg.scores(
             [
@@ -173,19 +174,21 @@ def _row(tier: TierScore) -> tuple[str, ...]:
 def _verdict(scores: Scores | None) -> str:
     if scores is None:
         return "The model has not been scored yet: promptcot evaluate does that."
-    above = [str(tier.tier) for tier in scores.tiers if tier.n and tier.low > tier.majority]
-    if not above:
+    ahead = [str(tier.tier) for tier in scores.tiers if above(tier.low, tier.majority, tier.n)]
+    if not ahead:
         return (
-            "On no tier does the interval lie above the majority baseline: nothing shows that it can solve."
+            "On no tier does the interval lie above that of the majority baseline: nothing shows that it can "
+            "solve."
         )
-    noun = "tier" if len(above) == 1 else "tiers"
+    noun = "tier" if len(ahead) == 1 else "tiers"
     cut = f" {scores.cut_off:,} completions were cut off at the limit." if scores.cut_off else ""
     left = (
         f" {scores.skipped:,} problems that only running code can check were left out."
         if scores.skipped
         else ""
     )
-    return f"On {noun} {', '.join(above)} the whole interval lies above the majority baseline.{cut}{left}"
+    named = f"On {noun} {', '.join(ahead)}"
+    return f"{named} the whole interval lies above that of the majority baseline.{cut}{left}"
 
 
 def _loss(steps: tuple[Step, ...]) -> Markup:

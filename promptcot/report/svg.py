@@ -120,8 +120,7 @@ def curves(
         )
         drawn.append(element("path", element("title", name), class_=f"line s{index}", d=path))
     drawn += plot.marked(marks)
-    caption = element("text", y_label, class_="axis-name", x=4, y=_TOP - 3)
-    return plot.drawn(*plot.grid_y(), *drawn, *plot.axis_x(x_label), caption, label=f"{y_label} by {x_label}")
+    return plot.drawn(*plot.grid_y(), *drawn, *plot.axis_x(x_label), label=f"{y_label} by {x_label}")
 
 
 def scores(rows: Sequence[Score], *, label: str) -> Markup:

@@ -29,3 +29,15 @@ def wilson(successes: int, n: int, z: float = 1.96) -> tuple[float, float]:
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     high = 1.0 if successes == n else min(1.0, centre + half)
     return low, high
+
+
+def above(low: float, baseline: float, n: int) -> bool:
+    """Whether an interval lies above all of a baseline's own one.
+
+    The baseline was counted on the same few trials: one right answer of 22 proves nothing against none of 22.
+
+    Args:
+        low: Lower end of the interval.
+        baseline: Share of the `n` trials that the baseline has right.
+    """
+    return n > 0 and low > wilson(min(n, round(baseline * n)), n)[1]

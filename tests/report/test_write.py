@@ -15,7 +15,7 @@ from promptcot.report.gather import gather
 from promptcot.report.html import write_report
 from promptcot.shards.reader import open_shards
 
-TIER = {"tier": 1, "n": 4, "correct": 3, "low": 0.3, "high": 0.95, "majority": 0.25, "majority_answer": "2"}
+TIER = {"tier": 1, "n": 40, "correct": 30, "low": 0.6, "high": 0.86, "majority": 0.25, "majority_answer": "2"}
 SCORES = {
     "loss_before": 6.1,
     "loss_after": 1.9,
@@ -70,7 +70,7 @@ def test_report_of_a_trained_model(run: Path) -> None:
     assert "has not been scored yet" in write_report(run).read_text()
     (run / "model" / "evaluation.json").write_text(json.dumps(SCORES))
     text = write_report(run).read_text()
-    assert "On tier 1 the whole interval lies above the majority baseline." in text
+    assert "On tier 1 the whole interval lies above that of the majority baseline." in text
     assert "75.0%" in text
     (run / "model" / "evaluation.json").write_text(json.dumps({**SCORES, "loss_before": None}))
     assert "before training" not in write_report(run).read_text()

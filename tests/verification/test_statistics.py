@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptcot.verification.statistics import wilson
+from promptcot.verification.statistics import above, wilson
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -29,3 +29,10 @@ def test_known_values():
     assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
     with pytest.raises(ValueError, match="5 successes out of 4"):
         wilson(5, 4)
+
+
+def test_one_right_answer_is_not_above_a_baseline_of_none():
+    assert not above(wilson(1, 22)[0], 0.0, 22)
+    assert above(wilson(8, 22)[0], 0.0, 22)
+    assert not above(wilson(8, 22)[0], 4 / 22, 22)
+    assert not above(0.0, 0.0, 0)
