@@ -107,14 +107,9 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
 class _Reply(msgspec.Struct):
     choices: list[_Choice]
-    usage: _Usage | None = None
+    usage: Any = None  # for information alone: whatever stands there, the answer counts
 
 
 class _Busy(BackendError):
@@ -298,13 +293,12 @@ class OpenAIBackend:
         text, finish_reason = _text(choice)
         if text is None:
             raise self._error("an answer without content", retryable=True)
-        usage = reply.usage or _Usage()
         return Completion(
             prompt_id=prompt.id,
             text=text,
             finish_reason=finish_reason,
-            input_tokens=max(0, usage.prompt_tokens),
-            output_tokens=max(0, usage.completion_tokens),
+            input_tokens=_count(reply.usage, "prompt_tokens"),
+            output_tokens=_count(reply.usage, "completion_tokens"),
             backend=self.name,
             model=self.model,
             latency_s=latency_s,
@@ -366,6 +360,12 @@ def _text(choice: _Choice) -> tuple[str | None, str]:
     if not message.content:
         return f"<think>\n{thinking}", finish_reason
     return f"<think>\n{thinking}\n</think>\n\n{message.content}", finish_reason
+
+
+def _count(usage: Any, name: str) -> int:
+    """A number of tokens that can be one; 0 where there is none."""
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return int(count) if isinstance(count, int | float) and 0 <= count < 2**53 else 0
 
 
 def _identity(settings: OpenAISettings) -> str:

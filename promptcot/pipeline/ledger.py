@@ -216,10 +216,12 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             self._insert(batch)
             self._db.execute("COMMIT")
-        except apsw.Error as error:
+        except Exception as error:
             if self._db.in_transaction:  # a full disk has rolled back already
                 self._db.execute("ROLLBACK")
-            raise failure(self.path, error) from error
+            if isinstance(error, apsw.Error):
+                raise failure(self.path, error) from error
+            raise
 
     def _insert(self, batch: _Batch) -> None:
         if batch.answers:

@@ -56,6 +56,8 @@ _ANSWER_LINE = re.compile(
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]+(?:[ ,]+[A-Za-z'’-]+)*")
+# Terminals obey some of them, and "\\frac" and "\\boxed" with a backslash too few begin with others.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202d\u202e]")
 _NOT_WORDS = frozenset({"pi", "inf", "infinity", "oo", "nan"})
 
 
@@ -183,6 +185,8 @@ def _scan(text: str, completion: Completion | None = None) -> list[Section]:
     if not _is_unicode(text):
         raise ParseError("the completion holds half a character (a lone surrogate)", reason="bad-text")
     outside, unclosed = tags.without_thinking(text)
+    if control := _CONTROL.search(outside):
+        raise ParseError(f"a control character: {_excerpt(outside[control.start() :])}", reason="bad-text")
     cut_off = completion is not None and completion.finish_reason in _CUT_OFF
     found = tags.scan(tags.without_fence(outside))
     if found:

@@ -456,3 +456,20 @@ def test_a_real_server_answers_the_prompts_of_every_role(tiny_llama: Path, trans
         parse_judgement("p", judge)
     assert parse_answer(solver.text) is None
     assert not refused.retryable
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": 10**30, "completion_tokens": -4},
+        {"prompt_tokens": 2**63, "completion_tokens": None},
+        {"prompt_tokens": "7", "completion_tokens": [3]},
+        [7, 3],
+        "none",
+        None,
+    ],
+)
+def test_odd_counts_of_tokens_cost_no_answer(usage: Any) -> None:
+    completion, script = ask(reply(chat() | {"usage": usage}))
+    assert (completion.text, completion.input_tokens, completion.output_tokens) == ("4", 0, 0)
+    assert len(script.bodies) == 1

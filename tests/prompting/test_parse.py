@@ -134,6 +134,9 @@ def test_one_problem_in_many_forms(form: str) -> None:
         (tagged(problem="A" * 20_001, answer="1"), "stop", "too-long"),
         ("x" * ((2 << 20) + 1), "stop", "too-long"),
         (tagged(problem="A\ud800", answer="1"), "stop", "bad-text"),
+        (tagged(problem="A \x1b[31mred\x1b[0m one", answer="1"), "stop", "bad-text"),
+        (tagged(problem="A", solution="so \x0crac{1}{2}", answer="1"), "stop", "bad-text"),
+        (tagged(problem="A \u202ekcab", answer="1"), "stop", "bad-text"),
     ],
 )
 def test_what_cannot_be_read_is_refused_for_a_reason(text: str, finish_reason: str, expected: str) -> None:
@@ -179,7 +182,7 @@ def test_a_programming_problem_has_tests() -> None:
     assert answer.tests == ("assert f(1)", "assert not f(2)")
 
 
-@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80))
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cf")) | st.just("\n"), max_size=80))
 def test_a_statement_survives_escaping_and_tagging(statement: str) -> None:
     assume(statement.strip() and not statement.strip().startswith("```"))
     found = problem(tagged(problem=escape(statement), answer="1"))
