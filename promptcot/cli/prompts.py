@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,9 @@ def render(
     from promptcot.prompting.render import Renderer
     from promptcot.records import to_json
 
-    variables = _drawn(graph, ordinal, seed, search_path) | _given(given)
-    messages = Renderer(search_path).messages(name, variables)
+    renderer = Renderer(search_path)
+    variables = _drawn(graph, ordinal, seed, search_path) | _given(given, renderer.variables(name))
+    messages = renderer.messages(name, variables)
     if as_json:
         click.echo(to_json(messages).decode())
         return
@@ -124,15 +126,21 @@ def _drawn(graph: str, ordinal: int, seed: int, search_path: tuple[Path, ...]) -
     from promptcot.prompting.variables import author
 
     drawn_from = load(graph, search_path)
-    recipe = Sampler(drawn_from, Sampling(), seed=seed).recipe(ordinal)
+    usual, most = Sampling(), len(drawn_from.concepts)
+    sizes = {size: weight for size, weight in usual.sizes.items() if size <= most}  # a library may be small
+    recipe = Sampler(drawn_from, usual.model_copy(update={"sizes": sizes}), seed=seed).recipe(ordinal)
     return author(recipe, drawn_from.concepts) | {"problem": "What is 6 times 7?", "answer": "42"}
 
 
-def _given(pairs: tuple[str, ...]) -> dict[str, Any]:
+def _given(pairs: tuple[str, ...], known: Sequence[str]) -> dict[str, Any]:
+    from promptcot.resources import unknown
+
     variables: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.isidentifier():
             raise click.BadParameter(f"{pair!r} is not of the form NAME=TEXT", param_hint="--variable")
+        if name not in known:
+            raise click.BadParameter(unknown("variable", name, known), param_hint="--variable")
         variables[name] = int(value) if value.isdecimal() and len(value) < 19 else value
     return variables

@@ -38,3 +38,15 @@ def test_variable_of_no_form_is_wrong_usage(invoke) -> None:
     result = invoke("prompts", "render", "solve", "-v", "problem")
     assert result.exit_code == 2
     assert "NAME=TEXT" in result.stderr
+
+
+def test_a_variable_that_the_template_does_not_read_is_wrong_usage(invoke) -> None:
+    wrong = invoke("prompts", "render", "solve", "-v", "problm=What is 1 + 1?")
+    assert wrong.exit_code == 2
+    assert "did you mean 'problem'" in wrong.stderr
+
+
+def test_a_small_library_can_be_drawn_from(invoke, tmp_path: Path) -> None:
+    library = tmp_path / "one.yaml"
+    library.write_text("schema: 1\nname: one\nconcepts:\n- {id: a.b, name: braids, domain: a, level: 2}\n")
+    assert "braids" in invoke("prompts", "render", "author-math", "--graph", library).stdout
