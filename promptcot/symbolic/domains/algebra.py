@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from promptcot.symbolic.concept import SymbolicConcept, Worked, concept
-from promptcot.symbolic.ports import Int, Integer
+from promptcot.symbolic.ports import Int, Integer, Positive
 
 Coefficient = Annotated[int, Int(2, 9)]
 Modest = Annotated[int, Int(-300, 300)]
@@ -103,8 +103,10 @@ def _(a: int, b: int, c: int, value: int) -> bool:
      "the amount by which {a} squared exceeds {b} squared"],
     symbol="dsq", level=4, weight=1.8, prerequisites=("arithmetic.square",), compares=True,
 )  # fmt: skip
-def difference_of_squares(a: Modest, b: Modest) -> Worked[Integer]:
+def difference_of_squares(a: Modest, b: Modest) -> Worked[Positive]:
     """The first square minus the second, by the third binomial formula."""
+    if a <= abs(b):  # "the difference of 4 and 6" could be 2 or -2
+        return None
     yield f"{a} + {b} = {a + b}"
     yield f"{a} - {b} = {a - b}"
     yield f"{a + b} * {a - b} = {(a + b) * (a - b)}"

@@ -101,7 +101,7 @@ def _(k: int, n: int, value: int) -> bool:
     "combinatorics.subsets", "number of subsets",
     ["the number of subsets of a set with size {n}", "how many subsets a set has whose size is {n}",
      "the number of ways to switch lamps on or off when the count of lamps is {n}",
-     "the number of different subsets that can be formed from {n} elements"],
+     "the number of different subsets that {n} elements have, the empty one included"],
     symbol="subsets", level=5, weight=1.6, prerequisites=("arithmetic.power",),
 )  # fmt: skip
 def subsets(n: Annotated[int, Int(3, 12)]) -> Positive:
@@ -161,8 +161,8 @@ def _(a: int, b: int, value: int) -> bool:
 
 @concept(
     "combinatorics.stars-and-bars", "sharing identical things",
-    ["the number of ways to share {n} identical coins among {k} people",
-     "how many ways there are to put {n} identical balls into {k} different boxes",
+    ["the number of ways to share {n} identical coins among {k} people, some of whom may get none",
+     "how many ways there are to put {n} identical balls into {k} different boxes that may stay empty",
      "the number of solutions in whole numbers, zero allowed, when the count of unknowns is {k} and "
      "their sum is {n}",
      "the number of ways to split {n} identical sweets between {k} children, where a child may get none"],

@@ -122,7 +122,8 @@ def _(xs: tuple[int, ...], value: tuple[int, ...]) -> bool:
 @concept(
     "lists.entry", "entry of a list by its place",
     ["the number in place {k} of {xs}", "the entry of {xs} in place {k}",
-     "the number at position {k} of {xs}", "the entry at position {k} in {xs}",
+     "the number at position {k} of {xs}, counting from 1",
+     "the entry at position {k} in {xs}, counting from 1",
      "the number in {xs} whose place from the front is {k}"],
     symbol="entry", level=2, weight=1.1, joins=True,
 )  # fmt: skip

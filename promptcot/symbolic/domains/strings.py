@@ -31,8 +31,9 @@ def _(w: str, value: int) -> bool:
 
 @concept(
     "strings.vowels", "counting vowels",
-    ["the number of vowels in {w}", "how many vowels {w} has",
-     "the count of the letters a, e, i, o and u in {w}", "the number of letters of {w} that are vowels"],
+    ["the number of vowels in {w}, not counting y", "how many letters of {w} are among a, e, i, o and u",
+     "the count of the letters a, e, i, o and u in {w}",
+     "the number of letters of {w} that are a, e, i, o or u"],
     symbol="vowels", level=2, weight=1.2, prerequisites=("strings.length",),
 )  # fmt: skip
 def vowels(w: Word) -> Whole:
