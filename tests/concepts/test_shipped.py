@@ -73,4 +73,4 @@ def test_competition_math_spans_all_levels_and_joins_domains() -> None:
     assert {concept.level for concept in concepts.values()} == set(range(1, 11))
     cross = [edge for edge in graph.edges if concepts[edge.a].domain != concepts[edge.b].domain]
     assert len(cross) >= len(graph.edges) / 3
-    assert all(1 <= edge.weight <= 9 for edge in graph.edges)
+    assert all(10 <= edge.weight <= 90 for edge in graph.edges)
