@@ -251,7 +251,7 @@ def _(xs: tuple[int, ...], k: int, value: tuple[int, ...]) -> bool:
 @concept(
     "lists.append", "appending to a list",
     ["the list that {xs} becomes when {k} is put at its end",
-     "the list that begins with the numbers of {xs} and ends with {k}", "{xs} with {k} appended",
+     "the list obtained by putting {k} after the numbers of {xs}", "{xs} with {k} appended",
      "the list made of the numbers of {xs} and then {k}"],
     symbol="append", level=1, weight=1.1,
 )  # fmt: skip
