@@ -15,7 +15,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
@@ -29,13 +29,15 @@ from promptcot.errors import BackendError, ParseError
 from promptcot.prompting import tags
 from promptcot.records import Completion, Prompt
 from promptcot.seeding import fingerprint, rng
+from promptcot.symbolic import engine
+from promptcot.symbolic.concept import SymbolicConcept
 from promptcot.symbolic.engine import Engine, count_tokens
 from promptcot.symbolic.library import library
 
 BATCH = 32
 """Prompts that travel to a worker process together."""
 MODEL = "symbolic-1"
-"""Changes whenever the engine's output for equal recipes does."""
+"""The model's name. Its `identity` holds the hash of the code too, so that no run mixes two engines."""
 
 _LEVEL = re.compile(r"level (\d{1,2}) of 10")
 _ITEM = re.compile(r"^[-*]\s+([^:\n]+)", re.MULTILINE)
@@ -80,9 +82,7 @@ class SymbolicBackend:
     def __init__(self, name: str, options: Options, execution: Execution) -> None:
         self.name, self.options = name, options
         answer = Answerer.of(options)  # a mistake in a concept file shows here, not in a worker
-        self.identity = (
-            f"symbolic/{MODEL}/{fingerprint(options.model_dump_json(), answer.library_hash, size=8)}"
-        )
+        self.identity = f"symbolic/{MODEL}/{fingerprint(options.model_dump_json(), answer.code_hash, size=8)}"
         self._workers = execution.workers
         self._pool: ProcessPoolExecutor | None = None
         self._waiting: list[tuple[Prompt, asyncio.Future[Completion]]] = []
@@ -212,8 +212,7 @@ class Answerer:
     def __init__(self, options: Options) -> None:
         concepts = library(options.paths)
         self.options, self.engine = options, Engine(concepts)
-        files = [Path(path).read_bytes() for path in options.paths]
-        self.library_hash = fingerprint(*files, *(f"{c.id}{c.phrases}{c.symbol}" for c in concepts.values()))
+        self.code_hash = _code_hash(concepts.values())
 
     @staticmethod
     @lru_cache(maxsize=8)
@@ -269,6 +268,13 @@ class Answerer:
             lines = "\n".join(f"{name}: {value:g}" for name, value in opinion.measures.items())
             blocks += [_tag("measures", lines), _tag("structure", opinion.structure)]
         return "\n".join([*blocks, _tag("comment", opinion.comment or "none")])
+
+
+def _code_hash(concepts: Iterable[SymbolicConcept]) -> str:
+    """Hash of the engine's code and of that of every concept, wherever it comes from."""
+    files = {*Path(engine.__file__).parent.rglob("*.py")}
+    files |= {Path(concept.function.__code__.co_filename) for concept in concepts}
+    return fingerprint(*sorted(path.read_bytes() for path in files if path.is_file()))
 
 
 def _parts(prompt: Prompt) -> dict[str, str]:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from promptcot.backends.symbolic import SymbolicBackend, open_symbolic
+from promptcot.backends.symbolic import Answerer, Options, SymbolicBackend, open_symbolic
 from promptcot.config import Execution
 from promptcot.errors import ConfigError
 from promptcot.prompting.parse import parse_answer, parse_judgement, parse_problem
 from promptcot.prompting.render import Renderer
 from promptcot.records import Completion, Concept, Prompt, Recipe
+from promptcot.symbolic import engine
 from promptcot.symbolic.library import library
 
 LIBRARY = library(plugins=False)
@@ -152,6 +153,24 @@ def test_identity_follows_what_changes_answers() -> None:
     assert identity() == identity()
     assert identity() != identity(skin="canonical")
     assert identity() != identity(max_leaf=9)
+
+
+def test_identity_follows_the_code_of_engine_and_concepts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine.py"
+    text = (Path(__file__).parents[2] / "examples" / "own_concept" / "concepts.py").read_text()
+
+    def hash_with(more: str) -> str:
+        mine.write_text(text + more)
+        return Answerer(Options(paths=(str(mine),))).code_hash
+
+    before = hash_with("")
+    assert hash_with("") == before
+    assert hash_with("# changed\n") != before
+    (tmp_path / "engine.py").write_text("")
+    monkeypatch.setattr(engine, "__file__", str(tmp_path / "engine.py"))
+    assert hash_with("") != before
 
 
 def test_an_unknown_concept_is_refused() -> None:
