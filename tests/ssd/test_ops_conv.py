@@ -98,14 +98,12 @@ def test_a_packing_is_read_once_and_again_when_it_changes() -> None:
 
 def test_a_cpu_needs_no_triton() -> None:
     script = """
-import sys, torch
+import sys; sys.modules["triton"] = None
+import torch
 from promptcot.ssd import ops
-had = "triton" in sys.modules
 x = torch.ones(1, 8, 4, requires_grad=True)
 y = ops.gated_rms_norm_gate_first(ops.causal_conv1d_silu(x, torch.ones(4, 4)), x, torch.ones(4))
 y.sum().backward()
 ops.conv_step(torch.ones(1, 4, 3), torch.ones(1, 4), torch.ones(4, 4))
-assert ("triton" in sys.modules) == had
-assert not any(name.startswith("promptcot.ssd.kernels.") for name in sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)
