@@ -264,5 +264,5 @@ def from_json(data: bytes | str, kind: type[T], *, where: str = "record") -> T:
     """
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ResourceError(f"{where}: not a {kind.__name__}: {error}") from error

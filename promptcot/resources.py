@@ -116,13 +116,14 @@ def plugin(group: str, name: str) -> Any:
     Raises:
         ConfigError: Nothing of that name is installed, or it cannot be imported.
     """
+    noun = {"curricula": "curriculum"}.get(group, group.removesuffix("s"))
     points = {point.name: point for point in entry_points(group=f"promptcot.{group}")}
     if name not in points:
-        raise ConfigError(unknown(group.rstrip("s"), name, points))
+        raise ConfigError(unknown(noun, name, points))
     try:
         return points[name].load()
     except Exception as error:
-        raise ConfigError(f"the {group.rstrip('s')} {name!r} cannot be loaded: {error}") from error
+        raise ConfigError(f"the {noun} {name!r} cannot be loaded: {error}") from error
 
 
 def plugin_names(group: str) -> list[str]:

@@ -142,6 +142,8 @@ def test_plugins_are_found_by_their_metadata(tmp_path: Path, monkeypatch: pytest
         plugin("filters", "worse")
     with pytest.raises(ConfigError, match="unknown filter 'mnie'; did you mean 'mine'"):
         plugin("filters", "mnie")
+    with pytest.raises(ConfigError, match="unknown curriculum 'x'"):
+        plugin("curricula", "x")
     with pytest.raises(ConfigError, match="unknown nothing 'x'; known: none"):
         plugin("nothings", "x")
 

@@ -256,7 +256,7 @@ def _read(path: Path, index: _Index) -> _File:
 def _text(line: bytes, where: str) -> str:
     try:
         item = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ResourceError(f"{where}: not a line of JSON: {error}") from error
     texts = (
         [item[name] for name in FIELDS if isinstance(item.get(name), str)] if isinstance(item, dict) else []

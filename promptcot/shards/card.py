@@ -63,8 +63,8 @@ def _split(phase: PhaseFiles) -> str:
 
 
 def _size(rows: int) -> str:
-    edges = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M")]
-    return next((name for edge, name in edges if rows < edge), "n>1M")
+    names = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B"]
+    return next((name for power, name in enumerate(names, 3) if rows < 10**power), "1B<n<10B")
 
 
 def _introduction(manifest: Manifest) -> str:

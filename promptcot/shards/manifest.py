@@ -119,7 +119,7 @@ def read(folder: Path) -> Manifest:
         raise ShardError(f"cannot read {path}: {error.strerror or error}") from error
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ShardError(
             f"{path}: not a manifest: {error}", remedy="run `promptcot generate` on it again"
         ) from error

@@ -82,6 +82,7 @@ def test_the_certificate_names_files_by_content(candidate, tmp_path):
         (b"{", r"b.jsonl:1: not a line of JSON"),
         (b'{"text": 1}\n', r"b.jsonl:1: no text"),
         (b"\xff\n", "b.jsonl:1"),
+        (b"[" * 100_000, r"b.jsonl:1: not a line of JSON"),
     ],
 )
 def test_broken_files_are_named_by_line(tmp_path, content, said):

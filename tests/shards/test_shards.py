@@ -133,7 +133,13 @@ def test_a_forged_manifest_cannot_make_other_files_shards(run, tmp_path_factory)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "no manifest.json"), (b"{}", "not a manifest"), (b"\xff", "not a manifest")]
+    ("content", "said"),
+    [
+        (None, "no manifest.json"),
+        (b"{}", "not a manifest"),
+        (b"\xff", "not a manifest"),
+        (b'{"certificates": ' + b'{"a":' * 100_000, "not a manifest"),
+    ],
 )
 def test_a_missing_or_broken_manifest(tmp_path, content, said):
     if content is not None:
@@ -195,3 +201,12 @@ def test_the_card_shows_nothing_as_markup(run):
     text = (run[0] / card.NAME).read_text(encoding="utf-8")
     assert "<script>" not in text.split("---", 2)[2]
     assert all(f"`{name}`" in text for name in COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [(999, "n<1K"), (1000, "1K<n<10K"), (999_999, "100K<n<1M"), (10**6, "1M<n<10M"), (10**9, "1B<n<10B")],
+)
+def test_the_card_names_the_size_as_the_hub_does(rows, said):
+    made = describe(PhaseFiles(name="foundation", rows=rows), PhaseFiles(name="held-out", rows=0))
+    assert f"size_categories:\n- {said}\n" in card.card(made)
