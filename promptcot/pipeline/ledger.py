@@ -160,10 +160,6 @@ class Ledger:
         last = self.reader.execute("SELECT max(ordinal) FROM decisions").get
         return 0 if last is None else int(last) + 1
 
-    def decisions(self, *, columns: str = "ordinal") -> Iterator[tuple[Any, ...]]:
-        """Columns of every decision, in the order of the recipes."""
-        yield from self.reader.execute(f"SELECT {columns} FROM decisions ORDER BY ordinal")
-
     def candidates(self, where: str = "1", bindings: tuple[Any, ...] = ()) -> Iterator[tuple[int, Candidate]]:
         """Ordinal and candidate of the decisions that `where` selects, in the order of the recipes."""
         query = f"SELECT ordinal, candidate FROM decisions WHERE candidate NOT NULL AND ({where}) ORDER BY 1"
