@@ -62,8 +62,9 @@ def generate(
     execution, progress = execution or Execution(), progress or Silent()
     with folders.held(folder):
         try:
-            folders.adopt(folder, config)
+            # Parts first: a misspelt name must not become the config that a new folder keeps.
             parts = parts or assemble(config, execution)
+            folders.adopt(folder, config)
             _in_a_loop(_carry_out(config, folder, execution, progress, parts))
         except apsw.Error as error:
             raise ledgers.failure(folder / ledgers.NAME, error) from error

@@ -110,6 +110,13 @@ def test_folder_is_free_for_the_right_config_after_a_wrong_one(invoke, tmp_path:
     assert result.exit_code == 0, result.output
 
 
+def test_misspelt_name_is_not_kept_as_the_config_of_a_new_folder(invoke, tmp_path: Path) -> None:
+    refused(
+        invoke("generate", tmp_path / "run", "-o", "graph=symbolic-coree"), 4, "did you mean 'symbolic-core'"
+    )
+    assert invoke("generate", tmp_path / "run", "-n", "5").exit_code == 0
+
+
 @pytest.mark.parametrize("override", ["target", "=3", "graph.name=x", "target.sed=3", "target.seed=[1"])
 def test_override_with_a_mistake(invoke, tmp_path: Path, override: str) -> None:
     refused(invoke("generate", tmp_path / "run", "-o", override), 3)
