@@ -2,6 +2,8 @@
 VENV ?= .venv
 RUN ?= demo-run
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+# Benchmark files (JSONL) that the demo's problems may not overlap, where there are any.
+BENCHMARKS ?= $(wildcard $(or $(PROMPTCOT_DATA),../shared/data)/benchmarks/*.jsonl)
 PROMPTCOT = $(VENV)/bin/promptcot
 
 .PHONY: help demo test check format setup clean
@@ -20,7 +22,7 @@ setup: $(VENV)/.ready-dev   ## Make the virtual environment, with what developme
 
 demo: $(VENV)/.ready    ## The whole road: concepts to data to a trained, scored model
 	rm -rf $(RUN)
-	$(PROMPTCOT) generate $(RUN) --config examples/demo.yaml --workers $(WORKERS)
+	$(PROMPTCOT) generate $(RUN) --config examples/demo.yaml --workers $(WORKERS) $(addprefix --benchmark ,$(BENCHMARKS))
 	$(PROMPTCOT) train $(RUN) --model nano --recipe small
 	$(PROMPTCOT) evaluate $(RUN)
 	$(PROMPTCOT) report $(RUN)

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 @overrides_option
 @click.option("-n", "--accepted", type=click.IntRange(min=1), help="Problems to accept: target.accepted.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the run: target.seed.")
+@click.option(
+    "--benchmark",
+    "benchmarks",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A benchmark (JSONL) that no problem may overlap, for the contamination filter (repeatable).",
+)
 @click.option("--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="Processes.")
 @click.option(
     "--concurrency",
@@ -41,6 +49,7 @@ def generate(
     overrides: tuple[str, ...],
     accepted: int | None,
     seed: int | None,
+    benchmarks: tuple[Path, ...],
     workers: int,
     concurrency: int,
     search_path: tuple[Path, ...],
@@ -64,7 +73,7 @@ def generate(
     from promptcot.pipeline.run import generate as carry_out
     from promptcot.pipeline.summary import summarise
 
-    config = _config(run, config_file, overrides, accepted, seed)
+    config = _apart_from(benchmarks, _config(run, config_file, overrides, accepted, seed))
     execution = Execution(workers=workers, concurrency=concurrency, search_path=search_path)
     try:
         made = carry_out(config, run, execution=execution, progress=progress.for_stream())
@@ -92,3 +101,16 @@ def _config(
     short = {"target.accepted": accepted, "target.seed": seed}
     given = [f"{key}={value}" for key, value in short.items() if value is not None]
     return load(base, [*overrides, *given])
+
+
+def _apart_from(benchmarks: tuple[Path, ...], config: Config) -> Config:
+    """The config with these files in its contamination filter, which is added where there is none."""
+    from promptcot.config import Filter
+
+    if not benchmarks:
+        return config
+    named = {"benchmarks": [str(path) for path in benchmarks]}
+    rule = "contamination"
+    filters = [f for f in config.filters if f.rule != rule]
+    kept = next((f.options() for f in config.filters if f.rule == rule), {})
+    return config.model_copy(update={"filters": (*filters, Filter(rule=rule, **{**kept, **named}))})

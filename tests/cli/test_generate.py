@@ -145,3 +145,21 @@ def test_report_prints_its_path(invoke, process, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert Path(result.stdout.strip()) == (tmp_path / "run" / "report.html").resolve()
     assert "20 problems accepted" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_benchmark_keeps_its_problems_out(invoke, tmp_path: Path) -> None:
+    from promptcot.records import to_json
+    from promptcot.shards.reader import open_shards
+
+    def rows(folder: Path) -> set[str]:
+        shards = open_shards(folder)
+        return {row.prompt for phase in (*shards.phases, "held-out") for row in shards.rows(phase)}
+
+    assert invoke("generate", tmp_path / "all", "-n", "20").exit_code == 0
+    known = max(rows(tmp_path / "all"), key=len)
+    benchmark = tmp_path / "benchmark.jsonl"
+    benchmark.write_bytes(to_json({"problem": known}) + b"\n")
+    result = invoke("generate", tmp_path / "apart", "-n", "20", "--benchmark", benchmark)
+    assert result.exit_code == 0
+    assert known not in rows(tmp_path / "apart")
+    assert "benchmark.jsonl" in (tmp_path / "apart" / "README.md").read_text()
