@@ -23,6 +23,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from promptcot.errors import ConfigError
+from promptcot.records import HELD_OUT
 from promptcot.resources import read_text, unknown
 from promptcot.seeding import fingerprint
 
@@ -150,7 +151,7 @@ class Curriculum(Settings):
     @model_validator(mode="after")
     def _names_and_tiers(self) -> Curriculum:
         names = [phase.name for phase in self.phases]
-        if not names or len(set(names)) < len(names) or "held-out" in names:
+        if not names or len(set(names)) < len(names) or HELD_OUT in names:
             raise ValueError("phases need distinct names, and none may be called held-out")
         if list(self.tiers) != sorted(set(self.tiers)):
             raise ValueError("tiers must rise")

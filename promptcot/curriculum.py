@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 from promptcot import config
 from promptcot.filters.words import words
+from promptcot.records import HELD_OUT as HELD_OUT
 from promptcot.records import Candidate, Example
 from promptcot.resources import plugin
 from promptcot.seeding import derive
 
 GROUP = "curricula"
 """Entry-point group: each offers an `Arrangement`."""
-
-HELD_OUT = "held-out"
 
 Arrangement = Callable[[Candidate, int], float]
 """A problem and the run's seed to its place: rows of a phase are sorted by it, then by recipe."""

@@ -18,6 +18,9 @@ from promptcot.errors import ResourceError
 Role = Literal["author", "judge", "solver", "student", "extractor"]
 """Who a prompt is for. Each role is bound to a backend in the config."""
 
+HELD_OUT = "held-out"
+"""Phase of the examples that no trainer reads: they are for scoring."""
+
 T = TypeVar("T")
 
 

@@ -26,7 +26,7 @@ from promptcot.pipeline.parts import Parts, assemble
 from promptcot.pipeline.progress import Progress, Silent
 from promptcot.pipeline.road import Outcome, Road, Stopped
 from promptcot.pipeline.summary import Summary, summarise
-from promptcot.records import Recipe
+from promptcot.records import HELD_OUT, Recipe
 
 _AHEAD = 1024
 _DRAIN_S = 30.0
@@ -137,7 +137,7 @@ class _Run:
                 "sources": self._parts.sources,
                 "stages": decider.stages,
                 "target": target,
-                "phases": [*(phase.name for phase in phases), "held-out"],
+                "phases": [*(phase.name for phase in phases), HELD_OUT],
             }
         )
         self._progress.begin(decider.stages, target=target, accepted=decider.accepted)

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from promptcot.errors import ShardError
+from promptcot.records import HELD_OUT as HELD_OUT
 from promptcot.records import Record
 
 NAME = "manifest.json"
 FORMAT = 1
-HELD_OUT = "held-out"
 
 
 class ShardFile(Record, frozen=True):
